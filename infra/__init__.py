@@ -1,0 +1,1 @@
+"""What stands around the functions: nested stacks, the example organisation, the local cloud."""
