@@ -1,0 +1,1 @@
+"""What we know: values and rules, without network, cloud, environment or clock."""

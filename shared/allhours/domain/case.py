@@ -1,0 +1,162 @@
+"""A case: one conversation with one customer, from the first post to the close."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from allhours.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allhours.domain.item import Item
+    from allhours.domain.routing import Route
+
+
+class State(StrEnum):
+    """Where a case is in its life."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+def case_key_of(conversation_key: str) -> str:
+    """Return the key of a conversation's case: the same however often it is delivered, short enough for an SMS."""
+    digest = hashlib.sha256(conversation_key.encode()).digest()
+    return f"{conversation_key.partition('#')[0]}-{b32encode(digest)[:16].decode().lower()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is known of a conversation; `version` grows with every change and guards every write.
+
+    `opened_at` is the network's time of the first post, from which answering times count; duplicates, edits and moves
+    never change it (reliability.md I7). `asked_for` are our accounts that the author has addressed so far. `live` counts
+    the posts that are not deleted, `bystanders` those by others than the author; `generation` counts the conversation's
+    cases, of which one at most is open.
+    """
+
+    case_id: str
+    conversation_key: str
+    first_item: str
+    network: str
+    handle: str
+    unit: str
+    account: str
+    author_id: str
+    opened_at: datetime
+    priority: int
+    reason: str
+    author_handle: str = ""
+    author_name: str = ""
+    asked_for: tuple[str, ...] = ()
+    state: State = State.OPEN
+    closed_at: datetime | None = None
+    closed_because: str = ""
+    reopened: int = 0
+    generation: int = 1
+    items: int = 1
+    live: int = 1
+    bystanders: int = 0
+    version: int = 1
+
+    @staticmethod
+    def opened(item: Item, route: Route, conversation_key: str, before: Case | None = None) -> Case:
+        """Return the case that an item opens; `before` is the conversation's closed one, if there was one."""
+        generation = before.generation + 1 if before else 1
+        return Case(
+            case_id=case_key_of(conversation_key) + (f".{generation}" if before else ""),
+            generation=generation,
+            version=before.version + 1 if before else 1,
+            conversation_key=conversation_key,
+            first_item=item.key,
+            network=item.network,
+            handle=item.handle,
+            unit=route.unit,
+            account=route.account,
+            author_id=item.author.author_id,
+            author_handle=item.author.handle,
+            author_name=item.author.name,
+            asked_for=item.addressed,
+            opened_at=item.created_at,
+            priority=route.priority,
+            reason=route.reason,
+        )
+
+    def heard(self, item: Item) -> Case:
+        """Return the case with one more post in it."""
+        bystander = item.author.author_id != self.author_id
+        return replace(
+            self,
+            items=self.items + 1,
+            live=self.live + 1,
+            bystanders=self.bystanders + bystander,
+            asked_for=self.asked_for
+            if bystander
+            else (*self.asked_for, *(h for h in item.addressed if h not in self.asked_for)),
+            version=self.version + 1,
+        )
+
+    def routed(self, route: Route) -> Case:
+        """Return the case at the unit that the ladder now names; priority only ever rises (1 is the highest)."""
+        moved = route.unit != self.unit
+        return replace(
+            self,
+            unit=route.unit,
+            account=route.account,
+            priority=min(self.priority, route.priority),
+            reason=route.reason if moved else self.reason,
+        )
+
+    def reopened_again(self) -> Case:
+        """Return the case open again, by its author."""
+        return replace(self, state=State.OPEN, closed_at=None, closed_because="", reopened=self.reopened + 1)
+
+    def may_reopen(self, author_id: str, at: datetime, within: timedelta) -> bool:
+        """Return whether this author's post reopens the closed case: only its own author's, only within the window."""
+        return author_id == self.author_id and self.closed_at is not None and at - self.closed_at <= within
+
+    def changed(self) -> Case:
+        """Return the case one version on, for an edit inside it."""
+        return replace(self, version=self.version + 1)
+
+    def without_one(self, at: datetime) -> Case:
+        """Return the case after a deletion; when nothing of it is left it closes by itself."""
+        left = max(0, self.live - 1)
+        gone = replace(self, live=left, version=self.version + 1)
+        if left or self.state is State.CLOSED:
+            return gone
+        return replace(gone, state=State.CLOSED, closed_at=at, closed_because="deleted by its author")
+
+    def author_known(self, handle: str, name: str) -> Case:
+        """Return the case with the name that a look-up found."""
+        return replace(self, author_handle=handle, author_name=name, version=self.version + 1)
+
+
+def case_to_json(case: Case) -> dict[str, Any]:
+    """Return the case as its row keeps it; what is empty is left out."""
+    body = {name: value for name, value in asdict(case).items() if value not in ("", (), None, 0)}
+    body |= {name: value.isoformat() for name, value in body.items() if isinstance(value, datetime)}
+    return body
+
+
+def case_from_json(body: Mapping[str, Any]) -> Case:
+    """Return the case that `case_to_json` wrote."""
+    try:
+        known = dict(body)
+        for name in ("opened_at", "closed_at"):
+            if name in known:
+                known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
+        known["state"] = State(known["state"])
+        known["asked_for"] = tuple(known.get("asked_for", ()))
+        for name in ("priority", "items", "live"):
+            known.setdefault(name, 0)
+        return Case(**known)
+    except (KeyError, TypeError, ValueError) as wrong:
+        message = f"the row of case {body.get('case_id', '?')} is not one of ours ({type(wrong).__name__})"
+        raise BadInput(message) from None

@@ -1,0 +1,256 @@
+"""What one item changes: decided from what is known, without writing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from allhours.domain import page
+from allhours.domain.case import Case, State
+from allhours.domain.item import Author, Change, Item, Kind
+from allhours.domain.routing import NORMAL, Classifier, Route, Rules, no_classifier, route
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allhours.domain.organisation import OnDuty, Organisation
+    from allhours.domain.page import Page
+
+EVENT_SCHEMA = "allhours.case-event/1"
+
+
+class Outcome(StrEnum):
+    """What became of an item; the summary of a run counts them."""
+
+    ROUTED = "routed"
+    EDITED = "edited"
+    DELETED = "deleted"
+    FILTERED = "filtered"
+    DUPLICATE = "duplicate"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the item's row says already."""
+
+    version: int
+    deleted: bool
+    case_id: str = ""
+    conversation_key: str = ""
+    author_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The item's row as it shall be; `event` is what leaves through the outbox, "" keeps it inside.
+
+    `replaces` is the version that the row must still have (None: there must be no row).
+    """
+
+    item: Item
+    replaces: int | None
+    deleted: bool = False
+    case_id: str = ""
+    conversation_key: str = ""
+    event: dict[str, Any] | None = None
+
+    def as_known(self) -> Known:
+        """Return what the row says once it is written."""
+        return Known(
+            version=self.item.version,
+            deleted=self.deleted,
+            case_id=self.case_id,
+            conversation_key=self.conversation_key,
+            author_id=self.item.author.author_id,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One transaction's worth of change; `case_was` is the case as read, None when the row must be absent."""
+
+    outcome: Outcome
+    entry: Entry | None = None
+    case: Case | None = None
+    case_was: Case | None = None
+    pages: tuple[Page, ...] = ()
+    reason: str = ""
+
+
+class Desk:
+    """Everything that decides: the organisation, its rules and the classifier, ready for many items."""
+
+    def __init__(self, organisation: Organisation, classifier: Classifier = no_classifier) -> None:
+        """Compile the rules once."""
+        self.organisation = organisation
+        self._rules = Rules(organisation.rules)
+        self._classifier = classifier
+
+    def decide(
+        self, item: Item, known: Known | None, case: Case | None, conversation_key: str, at: datetime
+    ) -> Decision:
+        """Return what the item changes: tombstones win, then versions, then the conversation's case."""
+        if known and (known.deleted or (item.change is not Change.DELETED and item.version <= known.version)):
+            return Decision(
+                outcome=Outcome.DUPLICATE, reason="deleted before" if known.deleted else "known already"
+            )
+        if item.change is Change.DELETED:
+            return self._delete(item, known, case, at)
+        if item.kind is Kind.PROFILE:
+            return self._name(item, known, case, at)
+        if known:
+            return self._edit(item, known, case, at)
+        if case and case.state is State.CLOSED:
+            return self._after_close(item, case, conversation_key, at)
+        if case:
+            return self._add(item, case, at)
+        return self._open(item, None, conversation_key, at)
+
+    def _open(self, item: Item, was: Case | None, conversation_key: str, at: datetime) -> Decision:
+        way = route(self.organisation, self._rules, item, None, self._classifier)
+        if way.ignore:
+            entry = Entry(item=item, replaces=None, conversation_key=conversation_key)
+            return Decision(outcome=Outcome.FILTERED, entry=entry, reason=way.reason)
+        return self._with_case(
+            "case.opened", item, Case.opened(item, way, conversation_key, was), was, way, at
+        )
+
+    def _after_close(self, item: Item, case: Case, conversation_key: str, at: datetime) -> Decision:
+        """Reopen for the author within the window, start anew for the author after it, attach a stranger as a bystander."""
+        if case.may_reopen(
+            item.author.author_id, item.created_at, self.organisation.units[case.unit].reopen_within
+        ):
+            again = case.heard(item).reopened_again()
+            way = route(self.organisation, self._rules, item, case, self._classifier)
+            return self._with_case("case.reopened", item, again.routed(way), case, way, at)
+        if item.author.author_id == case.author_id:
+            return self._open(item, case, conversation_key, at)
+        return self._add(item, case, at)
+
+    def _add(self, item: Item, case: Case, at: datetime) -> Decision:
+        bystander = item.author.author_id != case.author_id
+        way = route(self.organisation, self._rules, item, case, self._classifier)
+        after = case.heard(item)
+        if not bystander:
+            after = after.routed(way)
+        return self._with_case("item.added", item, after, case, way, at)
+
+    def _edit(self, item: Item, known: Known, case: Case | None, at: datetime) -> Decision:
+        if case is None:  # filtered before: with its new words it is a new item
+            opened = self._open(item, None, known.conversation_key, at)
+            entry = replace(opened.entry, replaces=known.version) if opened.entry else None
+            return replace(opened, entry=entry)
+        way = route(self.organisation, self._rules, item, case, self._classifier)
+        priority = min(case.priority, way.priority)
+        decision = self._with_case(
+            "item.edited", item, replace(case.changed(), priority=priority), case, way, at
+        )
+        return replace(
+            decision,
+            outcome=Outcome.EDITED,
+            entry=replace(decision.entry, replaces=known.version) if decision.entry else None,
+        )
+
+    def _delete(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
+        """Leave a tombstone, also for an item never heard of, so that a late copy of it stays out."""
+        gone = replace(
+            item,
+            text="",
+            attachments=(),
+            permalink="",
+            author=Author(author_id=known.author_id if known and known.author_id else item.author.author_id),
+            version=max(item.version, known.version if known else 0),
+        )
+        entry = Entry(item=gone, replaces=known.version if known else None, deleted=True)
+        if known is None or case is None or case.case_id != known.case_id:
+            return Decision(outcome=Outcome.DELETED, entry=entry, reason="deleted before it was heard")
+        after = case.without_one(at)
+        entry = replace(
+            entry,
+            case_id=case.case_id,
+            conversation_key=case.conversation_key,
+            event=self._event("item.deleted", gone, after, "the author deleted it", "deleted", None, at),
+        )
+        return Decision(
+            outcome=Outcome.DELETED, entry=entry, case=after, case_was=case, reason="the author deleted it"
+        )
+
+    def _name(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
+        """Put the name that a look-up found on the case; a case that is gone needs none."""
+        if case is None or case.author_id != item.author.author_id:
+            return Decision(outcome=Outcome.DUPLICATE, reason="its case is gone")
+        after = case.author_known(item.author.handle, item.author.name)
+        entry = Entry(
+            item=item,
+            replaces=known.version if known else None,
+            case_id=case.case_id,
+            conversation_key=case.conversation_key,
+            event=self._event(
+                "case.author_known", item, after, "the network told the author's name", "look-up", None, at
+            ),
+        )
+        return Decision(outcome=Outcome.NAMED, entry=entry, case=after, case_was=case)
+
+    def _with_case(
+        self, event: str, item: Item, after: Case, was: Case | None, way: Route, at: datetime
+    ) -> Decision:
+        duty = self.organisation.on_duty(after.unit, at, case=after.case_id)
+        entry = Entry(
+            item=item,
+            replaces=None,
+            case_id=after.case_id,
+            conversation_key=after.conversation_key,
+            event=self._event(
+                event, item, after, way.reason, way.step, duty, at, moved_from=was.unit if was else ""
+            ),
+        )
+        calls = []
+        if way.urgent_because:
+            calls.append(page.urgent(after, duty, way.urgent_because, at))
+        if duty.gap:
+            calls.append(page.nobody_on_duty(after, duty, at))
+        return Decision(
+            outcome=Outcome.ROUTED, entry=entry, case=after, case_was=was, pages=tuple(calls), reason=way.reason
+        )  # fmt: skip
+
+    def _event(
+        self,
+        event: str,
+        item: Item,
+        case: Case,
+        reason: str,
+        step: str,
+        duty: OnDuty | None,
+        at: datetime,
+        moved_from: str = "",
+    ) -> dict[str, Any]:
+        """Return the event without its item, which stands in the same row."""
+        body: dict[str, Any] = {
+            "event": event,
+            "at": at.isoformat(timespec="milliseconds"),
+            "unit": case.unit,
+            "account": case.account,
+            "reason": reason,
+            "step": step,
+            "case_version": case.version,
+            "state": case.state.value,
+            "author": {"handle": case.author_handle, "name": case.author_name}
+            if event == "case.author_known"
+            else {},
+            "priority": case.priority if case.priority != NORMAL else 0,
+            "bystander": item.author.author_id != case.author_id,
+            "moved_from": moved_from if moved_from != case.unit else "",
+            "revision": self.organisation.revision[:12],
+        }
+        if duty:
+            body["on_duty"] = {
+                "desk": duty.desk,
+                "members": list(duty.members),
+                "because": duty.because,
+                "until": duty.until,
+            }
+            if duty.gap:
+                body["on_duty"]["gap"] = True
+        return {name: value for name, value in body.items() if value}

@@ -1,0 +1,304 @@
+"""The organisation: units, accounts, handles, rules and rota, as the reviewed file says; compiled to JSON for the functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, TYPE_CHECKING
+
+from allhours.domain.errors import BadInput
+from allhours.domain.handle import Handle
+from allhours.domain.rota import Rota, UnitRota, compile_rota
+from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 1  # of the compiled file; a function refuses any other, so code and rota are deployed together
+_WINDOW_BEFORE, _WINDOW_AFTER = 86_400, 2 * 86_400  # seconds; a look-up compiles three days and keeps them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One of us: a name for the desk, a time zone, and where pages reach them."""
+
+    member_id: str
+    name: str
+    zone: str
+    contact: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A unit's branded identity: its handles. A `general` account's handle says nothing about the unit."""
+
+    account_id: str
+    unit: str
+    general: bool
+    handles: tuple[Handle, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Words that tell the unit; every condition that is given must hold, any one word, pattern or hashtag is enough.
+
+    `words` are whole words or phrases in lower case, matched without regard to case and accents; `patterns` are regular
+    expressions checked for linear shape; `languages` and `networks` narrow. `unit` may be "" for a rule that only
+    raises the priority.
+    """
+
+    rule_id: str
+    unit: str = ""
+    words: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    priority: int = 0
+    ignore: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A business unit: who answers, through which accounts, on which rota."""
+
+    unit_id: str
+    title: str
+    accounts: tuple[str, ...]
+    rota: UnitRota
+    reopen_within: timedelta
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnDuty:
+    """The answer to "who?": the desk and members now, why, until when; `gap` when it is the fallback that stands in."""
+
+    unit: str
+    desk: str
+    members: tuple[str, ...]
+    because: str
+    since: int
+    until: int
+    gap: bool = False
+
+    @property
+    def person(self) -> str:
+        """Return the one name a page or an inbox shows."""
+        return self.members[0] if self.members else self.desk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organisation:
+    """The whole reviewed file, checked and compiled; `revision` is the digest of its text."""
+
+    name: str
+    revision: str
+    tzdata: str
+    fallback_unit: str
+    members: Mapping[str, Member]
+    units: Mapping[str, Unit]
+    accounts: Mapping[str, Account]
+    rules: tuple[Rule, ...]
+    silent_after: Mapping[str, timedelta]
+    retention: timedelta
+    escalation: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def handles(self) -> tuple[Handle, ...]:
+        """Return every handle of every account, in the file's order."""
+        return tuple(handle for account in self.accounts.values() for handle in account.handles)
+
+    def handles_on(self, network: str) -> tuple[Handle, ...]:
+        """Return the handles on one network."""
+        return tuple(handle for handle in self.handles if handle.network == network)
+
+    @cached_property
+    def _by_address(self) -> Mapping[tuple[str, str], Handle]:
+        by_id = {(handle.network, handle.native_id): handle for handle in self.handles if handle.native_id}
+        return by_id | {(handle.network, handle.handle.casefold()): handle for handle in self.handles}
+
+    def addressed(self, network: str, handle: str) -> Handle | None:
+        """Return our handle of that name or id, however it is capitalised."""
+        return self._by_address.get((network, handle)) or self._by_address.get((network, handle.casefold()))
+
+    def account_for(self, unit: str, network: str, preferred: str = "") -> str:
+        """Return the unit's account to answer from: the preferred one if it is the unit's, one on that network, or its first."""
+        accounts = self.units[unit].accounts
+        if preferred in accounts:
+            return preferred
+        there = (name for name in accounts if any(h.network == network for h in self.accounts[name].handles))
+        return next(there, accounts[0] if accounts else preferred)
+
+    def ours(self, network: str) -> frozenset[str]:
+        """Return the ids and names of our own handles on a network, names without `@` and capitals."""
+        there = self.handles_on(network)
+        ids = {handle.native_id for handle in there if handle.native_id}
+        return frozenset(ids | {handle.handle.lstrip("@").casefold() for handle in there})
+
+    @cached_property
+    def _windows(self) -> dict[str, Rota]:
+        return {}
+
+    def on_duty(self, unit: str, at: datetime, *, case: str = "") -> OnDuty:
+        """Return who is on duty at the instant; in a gap the unit's fallback, marked as a gap.
+
+        `case` spreads cases over desks on shift together when the unit chooses by hash.
+        """
+        rota = self.units[unit].rota
+        now = int(at.timestamp())
+        window = self._windows.get(unit)
+        if window is None or not window.start <= now < window.end:
+            window = self._windows[unit] = compile_rota(rota, (), now - _WINDOW_BEFORE, now + _WINDOW_AFTER)
+        segment = window.who(now)
+        if not segment.duties:
+            return OnDuty(
+                unit=unit, desk=rota.fallback, members=self._fallback(rota), because="nobody is on duty", gap=True,
+                since=segment.start, until=segment.end,
+            )  # fmt: skip
+        desks = segment.desks
+        desk = desks[sum(case.encode()) % len(desks)] if rota.choose == "hash" else desks[0]
+        duties = [duty for duty in segment.duties if duty.desk == desk]
+        return OnDuty(
+            unit=unit, desk=desk, members=tuple(duty.member for duty in duties if duty.member), because=duties[0].because,
+            since=max(duty.since for duty in duties), until=min(duty.until for duty in duties),
+        )  # fmt: skip
+
+    def _fallback(self, rota: UnitRota) -> tuple[str, ...]:
+        if rota.fallback in rota.desks:
+            return rota.desks[rota.fallback].members
+        return (rota.fallback,) if rota.fallback in self.members else ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the compiled file; equal organisations give equal JSON."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "revision": self.revision,
+            "tzdata": self.tzdata,
+            "fallback_unit": self.fallback_unit,
+            "members": [
+                {"id": m.member_id, "name": m.name, "zone": m.zone, "contact": dict(m.contact)}
+                for m in self.members.values()
+            ],
+            "units": [
+                {
+                    "id": u.unit_id,
+                    "title": u.title,
+                    "accounts": list(u.accounts),
+                    "members": list(u.members),
+                    "reopen_within": int(u.reopen_within.total_seconds()),
+                    "rota": unit_rota_to_json(u.rota),
+                }
+                for u in self.units.values()
+            ],
+            "accounts": [
+                {
+                    "id": a.account_id,
+                    "unit": a.unit,
+                    "general": a.general,
+                    "handles": [
+                        {
+                            "network": h.network,
+                            "handle": h.handle,
+                            "base_url": h.base_url,
+                            "native_id": h.native_id,
+                            "listen": list(h.listen),
+                            "secret": h.secret,
+                            "settings": dict(h.settings),
+                        }
+                        for h in a.handles
+                    ],
+                }
+                for a in self.accounts.values()
+            ],
+            "rules": [
+                {
+                    "id": r.rule_id,
+                    "unit": r.unit,
+                    "words": list(r.words),
+                    "patterns": list(r.patterns),
+                    "hashtags": list(r.hashtags),
+                    "languages": list(r.languages),
+                    "networks": list(r.networks),
+                    "priority": r.priority,
+                    "ignore": r.ignore,
+                }
+                for r in self.rules
+            ],
+            "silent_after": {name: int(after.total_seconds()) for name, after in self.silent_after.items()},
+            "retention": int(self.retention.total_seconds()),
+            "escalation": dict(self.escalation),
+        }
+
+
+def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
+    """Return the organisation that `to_json` wrote; `BadInput` tells to compile it again when the format is another."""
+    if body.get("format") != FORMAT:
+        message = f"the compiled organisation has format {body.get('format')!r}, this code reads {FORMAT}: deploy both together"
+        raise BadInput(message)
+    return Organisation(
+        name=body["name"],
+        revision=body["revision"],
+        tzdata=body["tzdata"],
+        fallback_unit=body["fallback_unit"],
+        members={
+            m["id"]: Member(
+                member_id=m["id"], name=m["name"], zone=m["zone"], contact=MappingProxyType(m["contact"])
+            )
+            for m in body["members"]
+        },
+        units={
+            u["id"]: Unit(
+                unit_id=u["id"],
+                title=u["title"],
+                accounts=tuple(u["accounts"]),
+                members=tuple(u["members"]),
+                reopen_within=timedelta(seconds=u["reopen_within"]),
+                rota=unit_rota_from_json(u["rota"]),
+            )
+            for u in body["units"]
+        },
+        accounts={
+            a["id"]: Account(
+                account_id=a["id"],
+                unit=a["unit"],
+                general=a["general"],
+                handles=tuple(_handle(a, h) for h in a["handles"]),
+            )
+            for a in body["accounts"]
+        },
+        rules=tuple(
+            Rule(
+                rule_id=r["id"],
+                unit=r["unit"],
+                words=tuple(r["words"]),
+                patterns=tuple(r["patterns"]),
+                hashtags=tuple(r["hashtags"]),
+                languages=tuple(r["languages"]),
+                networks=tuple(r["networks"]),
+                priority=r["priority"],
+                ignore=r["ignore"],
+            )
+            for r in body["rules"]
+        ),
+        silent_after={name: timedelta(seconds=after) for name, after in body["silent_after"].items()},
+        retention=timedelta(seconds=body["retention"]),
+        escalation=MappingProxyType(body["escalation"]),
+    )
+
+
+def _handle(account: Mapping[str, Any], body: Mapping[str, Any]) -> Handle:
+    return Handle(
+        network=body["network"],
+        account=account["id"],
+        unit=account["unit"],
+        handle=body["handle"],
+        base_url=body["base_url"],
+        native_id=body["native_id"],
+        listen=tuple(body["listen"]),
+        secret=body["secret"],
+        settings=MappingProxyType(body["settings"]),
+    )

@@ -1,0 +1,193 @@
+"""Which unit, how urgent, and why: the ladder, written so that it can be read aloud."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from allhours.domain.item import Item, Kind, Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allhours.domain.case import Case
+    from allhours.domain.organisation import Organisation, Rule
+
+NORMAL = 3  # 1 urgent, 2 high, 3 normal, 4 no action (the taxonomy of priorities)
+URGENT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What a classifier thinks: a unit and how sure it is, from 0 to 1."""
+
+    unit: str
+    sure: float
+    because: str
+
+
+class Classifier(Protocol):
+    """The port for a trained judge; it sees the masked text and its language, never who wrote it."""
+
+    def __call__(self, text: str, language: str) -> Guess | None:
+        """Return a guess, or None to pass."""
+        ...
+
+
+def no_classifier(text: str, language: str) -> Guess | None:
+    """Pass on every text: rules only."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where an item goes and why; `step` is the rung of the ladder, `reason` the sentence for people."""
+
+    unit: str
+    account: str
+    step: str
+    reason: str
+    priority: int = NORMAL
+    urgent_because: str = ""
+    ignore: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A rule that fired, and what of the rule's own words fired it."""
+
+    rule: Rule
+    by: str
+
+
+_HASHTAG = re.compile(r"#(\w+)")
+
+
+class Rules:
+    """The organisation's rules, compiled once per organisation."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        """Compile words to one expression a rule, and one for all, so that most texts cost one search."""
+        self._rules = [
+            (rule, _words(rule.words), tuple(re.compile(pattern, re.IGNORECASE) for pattern in rule.patterns))
+            for rule in rules
+        ]
+        self._any_word = _words(tuple(word for rule in rules for word in rule.words))
+
+    def matching(self, item: Item) -> Iterator[Match]:
+        """Yield the rules that hold for the item, in the file's order."""
+        text = folded(item.text)
+        worded = self._any_word is not None and self._any_word.search(text) is not None
+        tags = frozenset(_HASHTAG.findall(text)) if "#" in text else frozenset[str]()
+        for rule, words, patterns in self._rules:
+            if rule.languages and item.language.split("-")[0].casefold() not in rule.languages:
+                continue
+            if rule.networks and item.network not in rule.networks:
+                continue
+            if by := _fired(rule, words if worded else None, patterns, text, tags):
+                yield Match(rule=rule, by=by)
+
+
+def _fired(
+    rule: Rule,
+    words: re.Pattern[str] | None,
+    patterns: tuple[re.Pattern[str], ...],
+    text: str,
+    tags: frozenset[str],
+) -> str:
+    if words is not None and (found := words.search(text)):
+        return f"“{found.group()}”"
+    if tag := next((tag for tag in rule.hashtags if tag in tags), ""):
+        return f"#{tag}"
+    if place := next((place for place, pattern in enumerate(patterns, 1) if pattern.search(text)), 0):
+        return f"pattern {place}"
+    if not (rule.words or rule.hashtags or rule.patterns):
+        return "language" if rule.languages else "network"
+    return ""
+
+
+def _words(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    if not words:
+        return None
+    longest_first = sorted({folded(word) for word in words}, key=len, reverse=True)
+    return re.compile(
+        r"(?<!\w)(?:"
+        + "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first)
+        + r")(?!\w)"
+    )
+
+
+def folded(text: str) -> str:
+    """Return the text as rules compare it: without case and accents."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char)).replace("’", "'")
+
+
+def route(
+    organisation: Organisation, rules: Rules, item: Item, case: Case | None, classifier: Classifier
+) -> Route:
+    """Return the unit, the account and the reason: the first rung that has an answer wins.
+
+    Nothing about the author is read: followers, badge, picture and name cannot matter (DESIGN.md, promise 7).
+    """
+    matches = tuple(rules.matching(item))
+    urgent = next((m for m in matches if m.rule.priority == URGENT), None)
+    priority = min((m.rule.priority for m in matches if m.rule.priority), default=NORMAL)
+    unit, account, step, reason = (
+        _addressed(organisation, item, case)
+        or _open_case(case)
+        or _rule(matches)
+        or _guessed(organisation, classifier, item)
+        or (organisation.fallback_unit, "", "fallback", "no rule matched, so the fallback unit decides")
+    )
+    return Route(
+        unit=unit,
+        account=organisation.account_for(unit, item.network, preferred=account),
+        step=step,
+        reason=reason,
+        priority=priority,
+        urgent_because=f"rule {urgent.rule.rule_id}, {urgent.by}" if urgent else "",
+        ignore=case is None
+        and bool(matches)
+        and matches[0].rule.ignore
+        and item.visibility is not Visibility.PRIVATE,
+    )
+
+
+_Rung = tuple[str, str, str, str]
+
+
+def _addressed(organisation: Organisation, item: Item, case: Case | None) -> _Rung | None:
+    """Name the unit whose own handle the author newly addressed; a general handle, or one asked for before, decides nothing."""
+    before = case.asked_for if case else ()
+    names = item.addressed or ((item.handle,) if item.kind is not Kind.ENTRY else ())
+    for name in names:
+        handle = organisation.addressed(item.network, name)
+        if handle and name not in before and not organisation.accounts[handle.account].general:
+            return handle.unit, handle.account, "addressed", f"addressed {handle.handle}"
+    return None
+
+
+def _open_case(case: Case | None) -> _Rung | None:
+    return (case.unit, case.account, "case", f"the case is with {case.unit}") if case else None
+
+
+def _rule(matches: tuple[Match, ...]) -> _Rung | None:
+    match = next((m for m in matches if m.rule.unit), None)
+    return (match.rule.unit, "", "rule", f"rule {match.rule.rule_id}, {match.by}") if match else None
+
+
+def _guessed(organisation: Organisation, classifier: Classifier, item: Item) -> _Rung | None:
+    guess = classifier(item.text, item.language)
+    if guess is None or guess.unit not in organisation.units:
+        return None
+    return guess.unit, "", "classifier", guess.because
+
+
+def triage(organisation: Organisation, item: Item) -> Route:
+    """Return the route of an item on its own, by the rules, as `allhours triage` shows it."""
+    return route(organisation, Rules(organisation.rules), item, None, no_classifier)
