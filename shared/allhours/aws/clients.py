@@ -1,0 +1,91 @@
+"""One client a service, warm as long as the function; errors of AWS become ours at this edge."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from allhours.domain.errors import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+CONFIG = Config(
+    connect_timeout=2,  # seconds; the services are a rack away
+    read_timeout=8,  # seconds; two tries fit in every function's time
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+PASSING = frozenset(
+    {
+        "InternalFailure",
+        "InternalServerError",
+        "ItemCollectionSizeLimitExceededException",
+        "KMSThrottling",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """Return the DynamoDB client."""
+    return boto3.client("dynamodb", config=CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    """Return the SQS client."""
+    return boto3.client("sqs", config=CONFIG)
+
+
+@cache
+def sns() -> SNSClient:
+    """Return the SNS client."""
+    return boto3.client("sns", config=CONFIG)
+
+
+@cache
+def secretsmanager() -> SecretsManagerClient:
+    """Return the Secrets Manager client."""
+    return boto3.client("secretsmanager", config=CONFIG)
+
+
+@contextmanager
+def passing_trouble(doing: str) -> Iterator[None]:
+    """Turn throttling, time-outs and lost connections into `Busy`; anything else is a bug or a missing right and stays loud."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in PASSING:
+            message = f"{doing}: {code_of(error)}"
+            raise Busy(message) from error
+        raise
+    except BotoCoreError as error:
+        message = f"{doing}: {type(error).__name__}"
+        raise Busy(message) from error
+
+
+def code_of(error: ClientError) -> str:
+    """Return the service's error code."""
+    return error.response.get("Error", {}).get("Code", "")

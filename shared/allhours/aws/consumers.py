@@ -1,0 +1,127 @@
+"""The handlers behind the queue: route, forward, park, watch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from allhours.aws import wiring
+from allhours.aws.item_queue import item_of
+from allhours.aws.metrics import emit
+from allhours.aws.organisation import organisation
+from allhours.domain.errors import BadInput
+from allhours.domain.event import case_event
+from allhours.domain.page import page_from_json
+from allhours.flows.forward import forward
+from allhours.flows.guard import guarded
+from allhours.flows.ports import DeadLetter
+from allhours.flows.route import route
+from allhours.flows.watch import sweep, watch
+
+logger = Logger()
+
+Batch = Mapping[str, Any]
+
+
+def route_batch(event: Batch) -> dict[str, Any]:
+    """Route a batch; transient trouble returns the message to the queue, what is no item is kept apart by its id."""
+    at = datetime.now(UTC)
+    records: list[Mapping[str, Any]] = event["Records"]
+    items, poison = [], list[DeadLetter]()
+    for place, record in enumerate(records):
+        try:
+            items.append((place, item_of(record)))
+        except BadInput as error:
+            poison.append(_poison(record, error))
+    if poison:
+        wiring.dead_letters().park(poison, at=at)
+    routed = route(items, desk=wiring.desk(), records=wiring.records(), at=at)
+    for why in routed.why_again:
+        logger.warning("item returned to the queue", reason=why)
+    emit(
+        {
+            "Routed": routed.outcomes["routed"],
+            "Filtered": routed.outcomes["filtered"],
+            "Edited": routed.outcomes["edited"],
+            "Deleted": routed.outcomes["deleted"],
+            "Duplicates": routed.outcomes["duplicate"],
+            "Named": routed.outcomes["named"],
+            "Failed": len(routed.again),
+            "Poison": len(poison),
+            "PostToInboxMs": routed.slowest_ms,
+        }
+    )
+    return {"batchItemFailures": [{"itemIdentifier": records[place]["messageId"]} for place in routed.again]}
+
+
+def _poison(record: Mapping[str, Any], error: BadInput) -> DeadLetter:
+    """Return the dead letter of a message that is no item: its id, size and digest, not its words."""
+    body = str(record.get("body", "")).encode()
+    digest = hashlib.sha256(body).hexdigest()[:16]
+    return DeadLetter(
+        letter_id=f"message#{record.get('messageId', digest)}",
+        where="the common queue",
+        reason=f"{error} ({len(body)} bytes, sha256 {digest})",
+    )
+
+
+def forward_batch(event: Batch) -> None:
+    """Send on what the table's stream brings; an error makes the stream come again with all of it."""
+    at = datetime.now(UTC)
+    events, due = [], []
+    for record in event["Records"]:
+        row = record["dynamodb"].get("NewImage", {})
+        if "event" in row:
+            events.append(
+                case_event(
+                    json.loads(row["event"]["S"]),
+                    json.loads(row["item"]["S"]),
+                    row.get("in_case", {}).get("S", ""),
+                )
+            )
+        elif "page" in row and "list" in row:
+            due.append(page_from_json(json.loads(row["page"]["S"])))
+    done = forward(events, due, topic=wiring.topic(), pager=wiring.pager(), pages=wiring.pages(), at=at)
+    emit({"Forwarded": done.events, "Paged": done.pages})
+
+
+def park_batch(event: Batch) -> dict[str, Any]:
+    """Take the words out of dead letters: the guarded item into the table, its id and reason to a person."""
+    at = datetime.now(UTC)
+    parked = wiring.dead_letters().park([_letter(record) for record in event["Records"]], at=at)
+    emit({"Parked": parked})
+    return {"batchItemFailures": []}
+
+
+def _letter(record: Mapping[str, Any]) -> DeadLetter:
+    try:
+        item = guarded(item_of(record))
+    except BadInput as error:
+        return _poison(record, error)
+    return DeadLetter(
+        letter_id=f"{item.key}@{item.version}{item.change.value}",
+        where=f"{item.network} {item.handle}",
+        reason=f"item {item.native_id} could not be routed in {record.get('attributes', {}).get('ApproximateReceiveCount', '?')} tries",
+        item=item,
+    )
+
+
+def watch_minute() -> None:
+    """Look for silent channels and for pages that did not get out."""
+    at = datetime.now(UTC)
+    networks = tuple(_enabled(os.environ.get("NETWORKS", "")))
+    silent = watch(
+        organisation=organisation(), networks=networks, cursors=wiring.cursors(), pages=wiring.pages(), at=at
+    )
+    swept = sweep(pages=wiring.pages(), pager=wiring.pager(), at=at)
+    emit({"Silent": silent, "Swept": swept})
+
+
+def _enabled(names: str) -> Iterable[str]:
+    return (name for name in names.split(",") if name)

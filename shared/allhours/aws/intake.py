@@ -1,0 +1,208 @@
+"""The handler that every `ingest_<network>` shares: poll, re-read, webhook, author look-up."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from aws_lambda_powertools import Logger
+
+from allhours.aws import wiring
+from allhours.aws.metrics import emit
+from allhours.aws.organisation import organisation
+from allhours.domain.errors import BadInput, Busy
+from allhours.flows.ingest import Intake, ingest
+from allhours.flows.look_up import look_up
+from allhours.flows.receive import Response, receive
+from allhours.flows.reread import reread
+from allhours.networks import network_module
+from allhours.networks.contract import AuthorBook, Delivery, Push, Rereader, Source
+from allhours.networks.http import Http
+
+if TYPE_CHECKING:
+    from allhours.domain.handle import Handle
+
+logger = Logger()
+
+TIME_TO_LEAVE_MS = (
+    12_000  # a handle begun with less than this left waits for the next poll; one call may take 10 s
+)
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+def intake(name: str) -> Handler:
+    """Return the Lambda handler of one network."""
+    desk = _Desk(name)
+    return desk.handle
+
+
+class _Desk:
+    """One network's function, warm."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._module = network_module(name)
+        self._network: object = None
+
+    def handle(self, event: dict[str, Any], context: Any) -> Any:
+        """Do what woke the function: a schedule, a webhook, or a case that has just opened."""
+        at = datetime.now(UTC)
+        if "requestContext" in event:
+            return self._webhook(event, at)
+        if "Records" in event:
+            return self._look_up(event, at)
+        return self._schedule(event, context, at)
+
+    def _connected(self) -> object:
+        if self._network is None:
+            self._network = self._module.connect(wiring.credentials(), Http(), app_secret=f"{self._name}/app")
+        return self._network
+
+    def _schedule(self, event: Mapping[str, Any], context: Any, at: datetime) -> dict[str, Any]:
+        """Poll or re-read every handle; ours that fail for now make the call fail after the others had their turn."""
+        handles = organisation().handles_on(self._name)
+        turn = int(at.timestamp() // 60) % len(handles) if handles else 0
+        doing = self._reread if event.get("do") == "reread" else self._poll
+        counted, busy = Intake(), list[str]()
+        for handle in (
+            *handles[turn:],
+            *handles[:turn],
+        ):  # another first each minute, so that none always waits
+            if context.get_remaining_time_in_millis() < TIME_TO_LEAVE_MS:
+                busy.append(f"{handle.handle}: no time left, the next call goes on")
+                break
+            try:
+                doing(handle, counted, at)
+            except Busy as error:
+                busy.append(f"{handle.handle}: {error}")
+        self._tell(counted, event.get("do", "poll"))
+        if busy:
+            message = "; ".join(busy)
+            raise Busy(message)
+        return {"queued": counted.queued, "troubles": len(counted.troubles)}
+
+    def _poll(self, handle: Handle, counted: Intake, at: datetime) -> None:
+        source = self._connected()
+        if isinstance(source, Source):
+            ingest(
+                handle,
+                source=source,
+                cursors=wiring.cursors(),
+                queue=wiring.item_queue(),
+                dead_letters=wiring.dead_letters(),
+                pages=wiring.pages(),
+                intake=counted,
+                ours=organisation().ours(self._name),
+                at=at,
+            )
+
+    def _reread(self, handle: Handle, counted: Intake, at: datetime) -> None:
+        rereader = self._connected()
+        if isinstance(rereader, Rereader):
+            reread(
+                handle,
+                rereader=rereader,
+                kept=wiring.records(),
+                queue=wiring.item_queue(),
+                dead_letters=wiring.dead_letters(),
+                pages=wiring.pages(),
+                intake=counted,
+                ours=organisation().ours(self._name),
+                at=at,
+            )
+
+    def _webhook(self, event: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+        counted = Intake()
+        try:
+            response = self._receive(_delivery(event), counted, at)
+        except Busy as error:
+            logger.warning("webhook not queued, the network will send it again", reason=str(error))
+            response = Response(status=503, body="try again")
+        self._tell(counted, "webhook")
+        return {
+            "statusCode": response.status,
+            "body": response.body,
+            "headers": {"content-type": response.content_type},
+        }
+
+    def _receive(self, delivery: Delivery, counted: Intake, at: datetime) -> Response:
+        push = self._connected()
+        if not isinstance(push, Push):
+            return Response(status=404, body=f"{self._name} does not call webhooks")
+        return receive(
+            delivery,
+            network=self._name,
+            push=push,
+            handles=organisation().handles_on(self._name),
+            queue=wiring.item_queue(),
+            dead_letters=wiring.dead_letters(),
+            intake=counted,
+            ours=organisation().ours(self._name),
+            at=at,
+        )
+
+    def _look_up(self, event: Mapping[str, Any], at: datetime) -> None:
+        """Name the authors of cases that have just opened, one call to the network a handle."""
+        book = self._connected()
+        if not isinstance(book, AuthorBook):
+            message = f"{self._name} has no look-up for authors: its subscription in template.yaml should go"
+            raise BadInput(message)
+        counted = Intake()
+        asked: dict[str, dict[str, list[str]]] = {}
+        for record in event["Records"]:
+            item = json.loads(record["Sns"]["Message"])["item"]
+            asked.setdefault(item["handle"], {}).setdefault(item["author"]["id"], []).append(
+                item["conversation_id"]
+            )
+        for handle in organisation().handles_on(self._name):
+            if authors := asked.get(handle.handle):
+                look_up(
+                    authors,
+                    handle=handle,
+                    book=book,
+                    queue=wiring.item_queue(),
+                    dead_letters=wiring.dead_letters(),
+                    pages=wiring.pages(),
+                    intake=counted,
+                    ours=organisation().ours(self._name),
+                    at=at,
+                )
+        self._tell(counted, "look_up")
+
+    def _tell(self, counted: Intake, doing: str) -> None:
+        """Print one line of counters, and one line a trouble."""
+        for error in counted.troubles:
+            logger.warning(
+                "network trouble",
+                network=self._name,
+                doing=doing,
+                kind=type(error).__name__,
+                reason=str(error),
+            )
+        emit(
+            {
+                "Queued": counted.queued,
+                "Masked": counted.masked,
+                "Skipped": counted.skipped.total(),
+                "Unreadable": counted.unreadable,
+                "Troubles": len(counted.troubles),
+            },
+            network=self._name,
+        )
+
+
+def _delivery(event: Mapping[str, Any]) -> Delivery:
+    """Return the request as the network sent it: the body as the bytes that were signed."""
+    body = event.get("body") or ""
+    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    return Delivery(
+        method=event["requestContext"]["http"]["method"],
+        query=dict(parse_qsl(event.get("rawQueryString", ""), keep_blank_values=True)),
+        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        body=raw,
+    )

@@ -1,0 +1,40 @@
+"""Counters as one EMF line a call; CloudWatch makes metrics of them, at the price of the log line."""
+
+from __future__ import annotations
+
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INGEST = ("Queued", "Masked", "Skipped", "Unreadable", "Troubles")
+ROUTE = (
+    "Routed",
+    "Filtered",
+    "Edited",
+    "Deleted",
+    "Duplicates",
+    "Named",
+    "Failed",
+    "Poison",
+    "PostToInboxMs",
+)
+FORWARD = ("Forwarded", "Paged")
+PARK = ("Parked",)
+WATCH = ("Silent", "Swept")
+
+
+def emit(counts: Mapping[str, float], *, network: str = "") -> None:
+    """Print one line with what is not zero; a heartbeat of the first counter when all are, so that silence can alarm."""
+    metrics = Metrics()
+    if network:
+        metrics.add_dimension(name="network", value=network)
+    told = {name: value for name, value in counts.items() if value} or dict.fromkeys(list(counts)[:1], 0.0)
+    for name, value in told.items():
+        metrics.add_metric(
+            name=name, unit=MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count, value=value
+        )
+    metrics.flush_metrics()

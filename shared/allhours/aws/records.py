@@ -1,0 +1,401 @@
+"""Items, cases and pages in one DynamoDB table; the only place that knows its rows.
+
+| key | holds | list (index `lists`) |
+| --- | --- | --- |
+| `ITEM#network#id` | the item, its case, and the event of its last change, which the stream forwards | `CASE#case` (all but the first item) |
+| `CASE#case` | the conversation's current case | `KEPT#network#handle` |
+| `OLD#case.generation` | a case that a later one of the same conversation replaced | `KEPT#network#handle` |
+| `PAGE#page` | a page; in the list `PAGES` until it was sent | `PAGES` |
+| `DEAD#letter` | what could not be handled | `DEAD` |
+| `CURSOR#network#account#handle` | where reading stands | |
+| `LOCK#secret` | who is renewing a token | |
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from allhours.aws.clients import code_of, dynamodb, passing_trouble
+from allhours.domain.case import Case, case_from_json, case_key_of, case_to_json
+from allhours.domain.decision import Decision, Entry, Known
+from allhours.domain.errors import Busy
+from allhours.domain.item import Item, item_from_json, item_to_json
+from allhours.domain.page import Page, page_from_json, page_to_json
+from allhours.flows.ports import Committed, DeadLetter, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from allhours.domain.handle import Handle
+
+Row = dict[str, Any]
+BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
+LETTER_KEPT = timedelta(days=90)
+PAGE_KEPT = timedelta(days=90)
+
+
+def compact(body: Mapping[str, Any]) -> str:
+    """Return JSON without spaces; every kilobyte of a row is paid for."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+
+
+class DynamoRecords:
+    """Items and cases; `retention` is how long they are kept, by the table's TTL."""
+
+    def __init__(self, table: str, retention: timedelta) -> None:
+        """Remember the table; nothing is asked of it yet."""
+        self._table = table
+        self._retention = retention
+
+    def read(
+        self, item_keys: Sequence[str], conversation_keys: Sequence[str], *, consistent: bool = False
+    ) -> World:
+        """Return what is known, in one call for up to a hundred rows; consistent reads cost twice as much."""
+        by_case = {f"CASE#{case_key_of(key)}": key for key in conversation_keys}
+        wanted = [*(f"ITEM#{key}" for key in item_keys), *by_case]
+        world = World(known={}, cases={})
+        for row in self._get(wanted, consistent=consistent):
+            key = row["key"]["S"]
+            if key in by_case:
+                case = case_from_json(json.loads(row["case"]["S"]))
+                world.cases[by_case[key]] = case
+            else:
+                world.known[key.removeprefix("ITEM#")] = _known(row)
+        return world
+
+    def _get(self, keys: Sequence[str], *, consistent: bool = True) -> Iterator[Row]:
+        for start in range(0, len(keys), BATCH):
+            asked = [{"key": {"S": key}} for key in keys[start : start + BATCH]]
+            for _ in range(4):
+                with passing_trouble("reading records"):
+                    answer = dynamodb().batch_get_item(
+                        RequestItems={self._table: {"Keys": asked, "ConsistentRead": consistent}}
+                    )
+                yield from answer["Responses"].get(self._table, ())
+                left = answer.get("UnprocessedKeys", {}).get(self._table)
+                if not left:
+                    break
+                asked = left["Keys"]  # type: ignore[assignment] # the same shape, typed wider
+            else:
+                message = "reading records: the table leaves keys unprocessed"
+                raise Busy(message)
+
+    def commit(self, decision: Decision, *, at: datetime) -> str:
+        """Write the item, its case and its pages in one transaction."""
+        writes = list(self._writes(decision, at))
+        try:
+            with passing_trouble("writing records"):
+                dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
+        except ClientError as error:
+            if code_of(error) != "TransactionCanceledException":
+                raise
+            return _why_cancelled(error, [what for what, _ in writes])
+        return Committed.DONE
+
+    def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
+        expires = str(int((at + self._retention).timestamp()))
+        if decision.entry:
+            yield (
+                "item",
+                self._put(_item_row(decision.entry, decision.case), expires, "v", decision.entry.replaces),
+            )
+        if decision.case:
+            was = decision.case_was
+            yield (
+                "case",
+                self._put(
+                    _case_row(f"CASE#{_key(decision.case)}", decision.case),
+                    expires,
+                    "v",
+                    was.version if was else None,
+                ),
+            )
+            if was and was.generation != decision.case.generation:
+                yield "old", self._put(_case_row(f"OLD#{was.case_id}", was), expires, "", None)
+        for page in decision.pages:
+            yield "page", put_page(self._table, page, at)
+
+    def _put(self, row: Row, expires: str, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
+        return put_if(self._table, {**row, "expires_at": {"N": expires}}, guard, replaces)
+
+    def recent(self, handle: Handle, *, since: datetime, most: int) -> Sequence[Item]:
+        """Return the items of the handle's cases opened since then, newest case first."""
+        cases = query_list(
+            self._table, f"KEPT#{handle.network}#{handle.handle}", since=since.isoformat(), newest_first=True
+        )
+        keys: list[str] = []
+        for key in cases:
+            case_id = key.partition("#")[2]
+            row = next(iter(self._get([key])), None)
+            if row is None:
+                continue
+            keys.append("ITEM#" + case_from_json(json.loads(row["case"]["S"])).first_item)
+            keys.extend(query_list(self._table, f"CASE#{case_id}"))
+            if len(keys) >= most:
+                break
+        return [
+            item_from_json(json.loads(r["item"]["S"]))
+            for r in self._get(keys[:most])
+            if not r["deleted"]["BOOL"]
+        ]
+
+    def item(self, item_key: str) -> Mapping[str, Any] | None:
+        """Return an item's row as one JSON object, for people who ask why."""
+        row = next(iter(self._get([f"ITEM#{item_key}"])), None)
+        return _shown(row) if row else None
+
+    def case(self, case_id: str) -> Case | None:
+        """Return a case by its id, the current one of its conversation or an earlier one."""
+        for key in (f"CASE#{case_id.partition('.')[0]}", f"OLD#{case_id}"):
+            row = next(iter(self._get([key])), None)
+            if row and (case := case_from_json(json.loads(row["case"]["S"]))).case_id == case_id:
+                return case
+        return None
+
+    def trail(self, case: Case) -> Sequence[Mapping[str, Any]]:
+        """Return everything on record about a case's items, in the order in which it was said."""
+        keys = [f"ITEM#{case.first_item}", *query_list(self._table, f"CASE#{case.case_id}")]
+        return sorted(
+            (_shown(row) for row in self._get(list(dict.fromkeys(keys)))),
+            key=lambda row: str(row["item"]["created_at"]),
+        )
+
+
+def _key(case: Case) -> str:
+    return case.case_id.partition(".")[0]
+
+
+def _known(row: Row) -> Known:
+    return Known(
+        version=int(row["v"]["N"]),
+        deleted=row["deleted"]["BOOL"],
+        case_id=row.get("in_case", {}).get("S", ""),
+        conversation_key=row.get("conversation", {}).get("S", ""),
+        author_id=row.get("author", {}).get("S", ""),
+    )
+
+
+def _item_row(entry: Entry, case: Case | None) -> Row:
+    item = entry.item
+    row: Row = {
+        "key": {"S": f"ITEM#{item.key}"},
+        "item": {"S": compact(item_to_json(item))},
+        "v": {"N": str(item.version)},
+        "deleted": {"BOOL": entry.deleted},
+        "author": {"S": item.author.author_id},
+    }
+    if entry.conversation_key:
+        row["conversation"] = {"S": entry.conversation_key}
+    if entry.case_id:
+        row["in_case"] = {"S": entry.case_id}
+        if case is None or case.first_item != item.key:
+            row["list"] = {"S": f"CASE#{entry.case_id}"}
+            row["list_at"] = {"S": item.created_at.isoformat()}
+    if entry.event:
+        row["event"] = {"S": compact(entry.event)}
+    return row
+
+
+def _case_row(key: str, case: Case) -> Row:
+    return {
+        "key": {"S": key},
+        "case": {"S": compact(case_to_json(case))},
+        "v": {"N": str(case.version)},
+        "list": {"S": f"KEPT#{case.network}#{case.handle}"},
+        "list_at": {"S": case.opened_at.isoformat()},
+    }
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    shown: dict[str, Any] = {"item": json.loads(row["item"]["S"]), "deleted": row["deleted"]["BOOL"]}
+    shown["case_id"] = row.get("in_case", {}).get("S", "")
+    shown["event"] = json.loads(row["event"]["S"]) if "event" in row else {}
+    return shown
+
+
+def put_if(table: str, row: Row, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
+    """Return a put that holds only if the row is absent, or still has the version it replaces; guard "" asks nothing."""
+    put: dict[str, Any] = {"TableName": table, "Item": row}
+    if guard and replaces is None:
+        put |= {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": "key"},
+        }
+    elif guard:
+        put |= {
+            "ConditionExpression": "#guard = :was",
+            "ExpressionAttributeNames": {"#guard": guard},
+            "ExpressionAttributeValues": {":was": {"N": str(replaces)}},
+        }
+    return {"Put": put}  # type: ignore[typeddict-item] # built from parts
+
+
+def put_page(table: str, page: Page, at: datetime) -> TransactWriteItemTypeDef:
+    """Return the put of a page's outbox row; it fails when the cause has paged before."""
+    row: Row = {
+        "key": {"S": f"PAGE#{page.page_id}"},
+        "page": {"S": compact(page_to_json(page))},
+        "list": {"S": "PAGES"},
+        "list_at": {"S": at.isoformat()},
+        "expires_at": {"N": str(int((at + PAGE_KEPT).timestamp()))},
+    }
+    return put_if(table, row, "key", None)
+
+
+def query_list(
+    table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
+) -> Iterator[str]:
+    """Yield the keys of a list in order of time; `since` is inclusive, `until` exclusive."""
+    condition, values = "#list = :list", {":list": {"S": name}}
+    if since:
+        condition, values = condition + " AND list_at >= :since", values | {":since": {"S": since}}
+    elif until:
+        condition, values = condition + " AND list_at < :until", values | {":until": {"S": until}}
+    more: dict[str, Any] = {}
+    while True:
+        with passing_trouble(f"listing {name}"):
+            answer = dynamodb().query(
+                TableName=table,
+                IndexName="lists",
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames={"#list": "list"},
+                ExpressionAttributeValues=values,
+                ScanIndexForward=not newest_first,
+                **more,
+            )
+        yield from (row["key"]["S"] for row in answer["Items"])
+        if "LastEvaluatedKey" not in answer:
+            return
+        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _why_cancelled(error: ClientError, whats: Sequence[str]) -> str:
+    """Read the reasons one by one: only a failed condition is an answer, everything else is for the next try (reliability.md §2.6)."""
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment] # not in the stubs
+    codes = {what: reason.get("Code", "None") for what, reason in zip(whats, reasons, strict=True)}
+    other = sorted({code for code in codes.values() if code not in {"None", "ConditionalCheckFailed"}})
+    if other:
+        message = f"writing records: {', '.join(other)}"
+        raise Busy(message) from error
+    for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE), ("page", Committed.PAGED)):
+        if codes.get(what) == "ConditionalCheckFailed":
+            return meaning
+    message = "writing records: cancelled without a reason"
+    raise Busy(message) from error
+
+
+class DynamoPages:
+    """The outbox of pages: written with their cause, forwarded by the stream, swept each minute."""
+
+    def __init__(self, table: str) -> None:
+        """Remember the table."""
+        self._table = table
+
+    def call(self, page: Page) -> bool:
+        """Write the page unless its cause has paged before."""
+        put = put_page(self._table, page, page.at)["Put"]
+        with passing_trouble("writing a page"):
+            try:
+                dynamodb().put_item(**put)
+            except dynamodb().exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+    def unsent(self, before: datetime) -> Iterator[Page]:
+        """Yield pages that were written before then and are still in the list."""
+        for key in list(query_list(self._table, "PAGES", until=before.isoformat())):
+            with passing_trouble("reading a page"):
+                row = (
+                    dynamodb()
+                    .get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+                    .get("Item")
+                )
+            if row and "list" in row:
+                yield page_from_json(json.loads(row["page"]["S"]))
+
+    def sent(self, page: Page, at: datetime) -> None:
+        """Take the page out of the list; twice is once."""
+        with passing_trouble("marking a page as sent"):
+            dynamodb().update_item(
+                TableName=self._table,
+                Key={"key": {"S": f"PAGE#{page.page_id}"}},
+                UpdateExpression="SET sent_at = :at REMOVE #list, list_at",
+                ExpressionAttributeNames={"#list": "list"},
+                ExpressionAttributeValues={":at": {"S": at.astimezone(UTC).isoformat()}},
+            )
+
+
+class DynamoDeadLetters:
+    """What could not be handled, kept with its page in one transaction until it is redriven."""
+
+    def __init__(self, table: str) -> None:
+        """Remember the table."""
+        self._table = table
+
+    def park(self, letters: Sequence[DeadLetter], *, at: datetime) -> int:
+        """Keep each letter once."""
+        return sum(self._park_one(letter, at) for letter in letters)
+
+    def _park_one(self, letter: DeadLetter, at: datetime) -> bool:
+        from allhours.domain.page import dead_letter
+
+        row: Row = {
+            "key": {"S": f"DEAD#{letter.letter_id}"},
+            "where": {"S": letter.where},
+            "reason": {"S": letter.reason},
+            "list": {"S": "DEAD"},
+            "list_at": {"S": at.isoformat()},
+            "expires_at": {"N": str(int((at + LETTER_KEPT).timestamp()))},
+        }
+        if letter.item:
+            row["item"] = {"S": compact(item_to_json(letter.item))}
+        writes = [
+            ("item", put_if(self._table, row, "key", None)),
+            ("page", put_page(self._table, dead_letter(letter.where, letter.reason, at), at)),
+        ]
+        for attempt in (
+            writes,
+            writes[:1],
+        ):  # the second time without the page, which has gone out today already
+            try:
+                with passing_trouble("keeping a dead letter"):
+                    dynamodb().transact_write_items(TransactItems=[write for _, write in attempt])
+            except ClientError as error:
+                if code_of(error) != "TransactionCanceledException":
+                    raise
+                if _why_cancelled(error, [what for what, _ in attempt]) == Committed.KNOWN:
+                    return False
+            else:
+                return True
+        return False
+
+    def kept(self) -> Iterator[tuple[str, DeadLetter]]:
+        """Yield (key, letter), oldest first."""
+        for key in list(query_list(self._table, "DEAD")):
+            with passing_trouble("reading a dead letter"):
+                row = (
+                    dynamodb()
+                    .get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+                    .get("Item")
+                )
+            if row:
+                item = item_from_json(json.loads(row["item"]["S"])) if "item" in row else None
+                yield (
+                    key,
+                    DeadLetter(
+                        letter_id=key.removeprefix("DEAD#"),
+                        where=row["where"]["S"],
+                        reason=row["reason"]["S"],
+                        item=item,
+                    ),
+                )
+
+    def forget(self, key: str) -> None:
+        """Delete a letter that has been dealt with."""
+        with passing_trouble("forgetting a dead letter"):
+            dynamodb().delete_item(TableName=self._table, Key={"key": {"S": key}})

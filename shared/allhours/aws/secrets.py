@@ -1,0 +1,117 @@
+"""Credentials in Secrets Manager: read again every few minutes, renewed by one function at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from allhours.aws.clients import PASSING, code_of, dynamodb, passing_trouble, secretsmanager
+from allhours.domain.errors import Refused, Unreachable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FRESH_FOR = 300.0  # seconds; a rotated secret is in use after five minutes, without a deployment
+LEASE = 45.0  # seconds; longer than a renewal may take, shorter than the function's time
+
+
+class SecretsManagerCredentials:
+    """Secrets below one prefix; the lock that guards renewals is a row of the records table."""
+
+    def __init__(self, prefix: str, table: str) -> None:
+        """Remember where; nothing is read yet."""
+        self._prefix = prefix
+        self._table = table
+        self._read: dict[str, tuple[float, Mapping[str, str]]] = {}
+
+    def read(self, secret: str) -> Mapping[str, str]:
+        """Return the secret's fields, at most five minutes old."""
+        known = self._read.get(secret)
+        if known and time.monotonic() - known[0] < FRESH_FOR:
+            return known[1]
+        return self._read_now(secret)
+
+    def _read_now(self, secret: str) -> Mapping[str, str]:
+        name = self._prefix + secret
+        try:
+            with passing_trouble(f"reading the secret {name}"):
+                text = secretsmanager().get_secret_value(SecretId=name)["SecretString"]
+            fields = json.loads(text)
+        except ClientError as error:
+            if code_of(error) in PASSING:
+                raise
+            raise Refused(
+                _network(secret),
+                f"the secret {name} cannot be read ({code_of(error)}): create it, see docs/deploy.md",
+            ) from None
+        except (ValueError, KeyError):
+            raise Refused(
+                _network(secret), f"the secret {name} is no JSON object: see docs/networks.md for its fields"
+            ) from None
+        if not isinstance(fields, dict):
+            raise Refused(
+                _network(secret), f"the secret {name} is no JSON object: see docs/networks.md for its fields"
+            )
+        known = {str(key): str(value) for key, value in fields.items()}
+        self._read[secret] = (time.monotonic(), known)
+        return known
+
+    def renew(
+        self, secret: str, stale: Mapping[str, str], ask: Callable[[Mapping[str, str]], Mapping[str, str]]
+    ) -> Mapping[str, str]:
+        """Return newer fields; asks the network under the lock, and stores what it says before anybody uses it."""
+        own = uuid4().hex
+        self._lock(secret, own)
+        try:
+            current = self._read_now(secret)
+            if dict(current) != dict(stale):
+                return current
+            renewed = {**current, **ask(current)}
+            name = self._prefix + secret
+            with passing_trouble(f"storing the secret {name}"):
+                secretsmanager().put_secret_value(SecretId=name, SecretString=json.dumps(renewed))
+            self._read[secret] = (time.monotonic(), renewed)
+            return renewed
+        finally:
+            self._unlock(secret, own)
+
+    def _lock(self, secret: str, own: str) -> None:
+        now = time.time()
+        try:
+            with passing_trouble("taking a lock"):
+                dynamodb().put_item(
+                    TableName=self._table,
+                    Item={
+                        "key": {"S": f"LOCK#{secret}"},
+                        "own": {"S": own},
+                        "until": {"N": str(now + LEASE)},
+                        "expires_at": {"N": str(int(now + 86_400))},
+                    },
+                    ConditionExpression="attribute_not_exists(#key) OR #until < :now OR own = :own",
+                    ExpressionAttributeNames={"#key": "key", "#until": "until"},
+                    ExpressionAttributeValues={":now": {"N": str(now)}, ":own": {"S": own}},
+                )
+        except dynamodb().exceptions.ConditionalCheckFailedException:
+            raise Unreachable(
+                _network(secret), "another function is renewing the token; the next poll uses it"
+            ) from None
+
+    def _unlock(self, secret: str, own: str) -> None:
+        try:
+            with passing_trouble("releasing a lock"):
+                dynamodb().delete_item(
+                    TableName=self._table,
+                    Key={"key": {"S": f"LOCK#{secret}"}},
+                    ConditionExpression="own = :own",
+                    ExpressionAttributeValues={":own": {"S": own}},
+                )
+        except dynamodb().exceptions.ConditionalCheckFailedException:
+            return  # the lease ran out and somebody else holds it now, or a repeat of our own delete
+
+
+def _network(secret: str) -> str:
+    return secret.partition("/")[0]

@@ -1,0 +1,46 @@
+"""The settings a function is given by the template; a missing one is named at once."""
+
+from __future__ import annotations
+
+import os
+
+from allhours.domain.errors import BadInput
+
+
+def setting(name: str) -> str:
+    """Return an environment variable of this function, or say which the template forgot."""
+    value = os.environ.get(name)
+    if value is None:
+        message = f"the setting {name} is missing: the function's Environment in template.yaml must give it"
+        raise BadInput(message)
+    return value
+
+
+def stage() -> str:
+    """Return the stage that this stack is: `dev`, `prod`, …"""
+    return setting("STAGE")
+
+
+def records_table() -> str:
+    """Return the name of the table of items, cases, cursors and pages."""
+    return setting("RECORDS_TABLE")
+
+
+def common_queue_url() -> str:
+    """Return the address of the common queue."""
+    return setting("COMMON_QUEUE_URL")
+
+
+def events_topic_arn() -> str:
+    """Return the topic of case events."""
+    return setting("EVENTS_TOPIC_ARN")
+
+
+def pages_topic_arn() -> str:
+    """Return the topic of pages."""
+    return setting("PAGES_TOPIC_ARN")
+
+
+def secrets_prefix() -> str:
+    """Return what every secret's name starts with, e.g. `allhours/prod/`."""
+    return setting("SECRETS_PREFIX")

@@ -1,0 +1,107 @@
+"""Case events and pages on SNS."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from allhours.aws.clients import passing_trouble, sns
+from allhours.aws.records import compact
+from allhours.domain.errors import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef, PublishBatchRequestEntryTypeDef
+
+    from allhours.domain.page import Page
+
+MOST = 10  # entries in one PublishBatch, SNS's limit
+LARGEST = 250_000  # bytes in one PublishBatch; the limit is 256 KiB for all entries together
+
+
+class SnsTopic:
+    """The one topic that every inbox subscribes to, with attributes for their filter policies."""
+
+    def __init__(self, arn: str) -> None:
+        """Remember which."""
+        self._arn = arn
+
+    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Publish in batches of ten; one that is not taken raises `Busy`, so the stream comes again."""
+        batch: list[PublishBatchRequestEntryTypeDef] = []
+        size = 0
+        for event in events:
+            body = compact(event)
+            weight = len(body.encode())
+            if batch and (len(batch) == MOST or size + weight > LARGEST):
+                self._send(batch)
+                batch, size = [], 0
+            batch.append({"Id": str(len(batch)), "Message": body, "MessageAttributes": _attributes(event)})
+            size += weight
+        if batch:
+            self._send(batch)
+
+    def _send(self, batch: list[PublishBatchRequestEntryTypeDef]) -> None:
+        with passing_trouble("publishing events"):
+            answer = sns().publish_batch(TopicArn=self._arn, PublishBatchRequestEntries=batch)
+        if failed := answer.get("Failed"):
+            message = (
+                f"publishing events: {len(failed)} of {len(batch)} not taken ({failed[0].get('Code', '?')})"
+            )
+            raise Busy(message)
+
+
+def _attributes(event: Mapping[str, Any]) -> dict[str, MessageAttributeValueTypeDef]:
+    """Return what subscribers filter by; a case that moved is told to both units."""
+    units = [event["unit"], *([event["moved_from"]] if event.get("moved_from") else [])]
+    return {
+        "unit": {"DataType": "String.Array", "StringValue": json.dumps(units)},
+        "account": {"DataType": "String", "StringValue": event["account"]},
+        "event": {"DataType": "String", "StringValue": event["event"]},
+        "network": {"DataType": "String", "StringValue": event["item"]["network"]},
+        "priority": {"DataType": "Number", "StringValue": str(event["priority"])},
+        "author_known": {
+            "DataType": "String",
+            "StringValue": "true" if event["item"]["author"].get("handle") else "false",
+        },
+    }
+
+
+class SnsPager:
+    """The on-call topic; people subscribe by SMS, e-mail or a queue, filtered by unit, severity, member and kind."""
+
+    def __init__(self, arn: str) -> None:
+        """Remember which."""
+        self._arn = arn
+
+    def send(self, page: Page) -> None:
+        """Publish the page in a short form for SMS and a whole one for e-mail and queues."""
+        whole = {
+            "page_id": page.page_id,
+            "why": page.why.value,
+            "severity": page.severity,
+            "unit": page.unit,
+            "member": page.member,
+            "text": page.sms,
+            "story": page.story,
+            "at": page.at.isoformat(),
+        }
+        forms = {"default": compact(whole), "sms": page.sms, "email": page.story}
+        with passing_trouble("sending a page"):
+            sns().publish(
+                TopicArn=self._arn,
+                Subject=page.subject.encode("ascii", "replace").decode()[
+                    :100
+                ],  # SNS: ASCII, at most 100 characters
+                MessageStructure="json",
+                Message=compact(forms),
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in (
+                        ("unit", page.unit),
+                        ("severity", page.severity),
+                        ("member", page.member),
+                        ("kind", page.why.value),
+                    )
+                },
+            )

@@ -1,0 +1,119 @@
+"""Poll a handle: fetch, guard, queue, and only then move the cursor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allhours.domain import page
+from allhours.domain.errors import NetworkError, RateLimited, Refused, StaleCursor
+from allhours.domain.item import Heard, Item, Skipped, Unreadable
+from allhours.flows.guard import guarded
+from allhours.flows.ports import DeadLetter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from allhours.domain.handle import Handle
+    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, Pages
+    from allhours.networks.contract import Source
+
+OWN_POST = "own post"
+
+
+@dataclass(kw_only=True)
+class Intake:
+    """What one call of an ingest function took in; counts only."""
+
+    queued: int = 0
+    masked: int = 0
+    unreadable: int = 0
+    skipped: Counter[str] = field(default_factory=Counter[str])
+    troubles: list[NetworkError] = field(default_factory=list[NetworkError])
+    overtaken: bool = False
+
+
+def ingest(
+    handle: Handle,
+    *,
+    source: Source,
+    cursors: Cursors,
+    queue: ItemQueue,
+    dead_letters: DeadLetters,
+    pages: Pages,
+    intake: Intake,
+    ours: frozenset[str],
+    at: datetime,
+) -> None:
+    """Read one handle to its end; a crash anywhere leaves the cursor where everything behind it is queued."""
+    bookmark = cursors.load(handle)
+    try:
+        for fetched in source.fetch(handle, bookmark.cursor, at=at):
+            queued = take_in(
+                fetched.heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at
+            )
+            if fetched.cursor != bookmark.cursor or not bookmark.version:
+                bookmark = cursors.save(handle, bookmark, fetched.cursor, at=at, heard=queued > 0)
+            if fetched.trouble:
+                report(fetched.trouble, pages=pages, intake=intake, at=at)
+    except StaleCursor:
+        intake.overtaken = True  # another poll of this handle is at work; what we queued stays queued, once
+    except NetworkError as error:
+        report(error, pages=pages, intake=intake, at=at)
+
+
+def take_in(
+    heard: Iterable[Heard],
+    *,
+    queue: ItemQueue,
+    dead_letters: DeadLetters,
+    intake: Intake,
+    ours: frozenset[str],
+    at: datetime,
+) -> int:
+    """Guard and queue the items, keep what is unreadable by its id, count the rest; return how many were queued."""
+    items: list[Item] = []
+    letters: list[DeadLetter] = []
+    for one in heard:
+        match one:
+            case Item() if said_by(one, ours):
+                intake.skipped[OWN_POST] += 1
+            case Item():
+                items.append(guarded(one))
+            case Skipped():
+                intake.skipped[one.reason] += 1
+            case Unreadable():
+                letters.append(unreadable_letter(one))
+    if items:
+        queue.put(items)
+    if letters:
+        dead_letters.park(letters, at=at)
+    intake.queued += len(items)
+    intake.masked += sum(1 for item in items if item.masked)
+    intake.unreadable += len(letters)
+    return len(items)
+
+
+def said_by(item: Item, ours: frozenset[str]) -> bool:
+    """Return whether one of our own handles wrote it: what we say opens no work, on whichever handle it is heard."""
+    return item.author.author_id in ours or item.author.handle.lstrip("@").casefold() in ours
+
+
+def unreadable_letter(post: Unreadable) -> DeadLetter:
+    """Return the dead letter of a post that its network does not document: its id and field, not its words."""
+    where = " ".join(part for part in (post.network, post.handle) if part)
+    field_note = f" (field {post.field})" if post.field else ""
+    return DeadLetter(
+        letter_id=f"{post.network}#{post.native_id or post.handle}#{post.field}",
+        where=where,
+        reason=f"post {post.native_id or 'without an id'}: {post.detail}{field_note}",
+    )
+
+
+def report(error: NetworkError, *, pages: Pages, intake: Intake, at: datetime) -> None:
+    """Count a network's trouble, and page when a person has to act; a rate limit or an outage passes by itself."""
+    intake.troubles.append(error)
+    if isinstance(error, Refused) and not isinstance(error, RateLimited):
+        pages.call(page.token_refused(error, at))

@@ -1,0 +1,151 @@
+"""What the flows ask for, by role; `aws` answers, and the tests' fakes answer with a list inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from allhours.domain.decision import Decision, Known
+    from allhours.domain.case import Case
+    from allhours.networks.contract import Cursor
+    from allhours.domain.page import Page
+    from allhours.domain.item import Item
+    from allhours.domain.handle import Handle
+    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """A handle's cursor as stored: `version` guards the next save, `heard_at` is when something new last came."""
+
+    cursor: Cursor
+    version: int
+    heard_at: datetime | None = None
+
+
+class Cursors(Protocol):
+    """Where reading stands, per handle."""
+
+    def load(self, handle: Handle) -> Bookmark:
+        """Return the bookmark; version 0 when the handle was never read."""
+        ...
+
+    def save(
+        self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool
+    ) -> Bookmark:
+        """Move the cursor if nobody else has since `bookmark` was loaded; `StaleCursor` otherwise."""
+        ...
+
+
+class ItemQueue(Protocol):
+    """The common queue."""
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Queue every item or raise `Busy`: a batch that answers 200 with failures inside has failed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Something that could not be handled: where it is from and why, never what it says.
+
+    `item` is set when it had passed the guard and can be queued again; the store keeps it, notices do not show it.
+    """
+
+    letter_id: str
+    where: str
+    reason: str
+    item: Item | None = None
+
+
+class DeadLetters(Protocol):
+    """Where what cannot be handled is kept until a person has mended the cause."""
+
+    def park(self, letters: Sequence[DeadLetter], *, at: datetime) -> int:
+        """Keep each letter once, with its page in the same write; return how many were new."""
+        ...
+
+
+class Pages(Protocol):
+    """The outbox of pages."""
+
+    def call(self, page: Page) -> bool:
+        """Write the page if its cause has not paged yet; return whether it was new."""
+        ...
+
+    def unsent(self, before: datetime) -> Iterable[Page]:
+        """Yield pages written before then and not marked as sent."""
+        ...
+
+    def sent(self, page: Page, at: datetime) -> None:
+        """Mark the page as sent; after the sending, never before."""
+        ...
+
+
+class Pager(Protocol):
+    """Reaches people."""
+
+    def send(self, page: Page) -> None:
+        """Publish the page, or raise `Busy`."""
+        ...
+
+
+class Topic(Protocol):
+    """The topic that every inbox subscribes to."""
+
+    def publish(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Publish every event or raise `Busy`; at least once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What the store knows of the items at hand, read in one call: rows by item key, cases by conversation key."""
+
+    known: dict[str, Known]
+    cases: dict[str, Case]
+
+
+class Committed:
+    """The words a commit answers with."""
+
+    DONE = "done"
+    KNOWN = "known"  # the item's row was there: routed before
+    STALE = "stale"  # the case moved on: read and decide again
+    PAGED = "paged"  # a page of the same cause is there: commit again without it
+
+
+class Records(Protocol):
+    """Items and cases, written in one transaction an item."""
+
+    def read(
+        self, item_keys: Sequence[str], conversation_keys: Sequence[str], *, consistent: bool = False
+    ) -> World:
+        """Return what is known of these items and conversations.
+
+        Without `consistent` an answer may be a second old; the conditions of `commit` notice.
+        """
+        ...
+
+    def commit(self, decision: Decision, *, at: datetime) -> str:
+        """Write item, case and pages together; return one of `Committed`, or raise `Busy`."""
+        ...
+
+
+class KeptItems(Protocol):
+    """What is stored of a handle's posts, for reading them again."""
+
+    def recent(self, handle: Handle, *, since: datetime, most: int) -> Sequence[Item]:
+        """Return the items of the handle's kept cases opened since then, newest case first, tombstones left out."""
+        ...
+
+
+class Metrics(Protocol):
+    """Counters, by name and network; one line a batch."""
+
+    def count(self, name: str, value: float, *, network: str = "") -> None:
+        """Add to a counter."""
+        ...

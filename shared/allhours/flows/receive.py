@@ -1,0 +1,66 @@
+"""Receive a webhook: verify the raw body, unpack, guard, queue, and only then answer 200."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allhours.domain.errors import BadSignature, Malformed
+from allhours.flows.ingest import Intake, take_in
+from allhours.flows.ports import DeadLetter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from allhours.domain.handle import Handle
+    from allhours.flows.ports import DeadLetters, ItemQueue
+    from allhours.networks.contract import Delivery, Push
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What our webhook answers."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+def receive(
+    delivery: Delivery,
+    *,
+    network: str,
+    push: Push,
+    handles: Sequence[Handle],
+    queue: ItemQueue,
+    dead_letters: DeadLetters,
+    intake: Intake,
+    ours: frozenset[str],
+    at: datetime,
+) -> Response:
+    """Return 200 once everything is queued, 403 for a delivery that the network did not sign; anything raised is retried by it."""
+    try:
+        if delivery.method == "GET":
+            greeting = push.greet(delivery)
+            return Response(status=200, body=greeting.body, content_type=greeting.content_type)
+        push.verify(delivery)
+    except BadSignature as error:
+        intake.troubles.append(error)
+        return Response(status=403, body="not signed by the network")
+    try:
+        heard = push.unpack(delivery.body, handles, at=at)
+    except Malformed as error:
+        intake.troubles.append(error)
+        intake.unreadable += 1
+        letter = DeadLetter(
+            letter_id=f"{network}#delivery#{at:%Y-%m-%dT%H:%M}",
+            where=f"{network} webhook",
+            reason=error.detail,
+        )
+        dead_letters.park([letter], at=at)
+        return Response(
+            status=200, body="kept for a person to look at"
+        )  # signed but unreadable: sending it again will not help
+    take_in(heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at)
+    return Response(status=200)

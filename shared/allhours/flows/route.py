@@ -1,0 +1,131 @@
+"""Route items: read what is known in one call, decide each item, write it in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from allhours.domain.decision import Outcome
+from allhours.domain.errors import Busy
+from allhours.flows.guard import guarded
+from allhours.flows.ports import Committed, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from allhours.domain.case import Case
+    from allhours.domain.decision import Decision, Desk
+    from allhours.domain.item import Item
+    from allhours.flows.ports import Records
+
+TRIES = 4  # a case that two routers want changes hands within a write; four are enough for ten at once
+
+
+@dataclass(kw_only=True)
+class Routed:
+    """What became of a batch: outcomes, pages written, and the places of items that are to come again."""
+
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    paged: int = 0
+    again: list[int] = field(default_factory=list[int])
+    why_again: list[str] = field(default_factory=list[str])
+    slowest_ms: float = 0.0
+
+
+def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at: datetime) -> Routed:
+    """Route each (place, item) exactly once; an item whose write is turned down for now is returned in `again`.
+
+    Items are taken in the order in which they were said, so that a batch keeps a conversation's order.
+    """
+    routed = Routed()
+    ordered = sorted(
+        ((place, guarded(item)) for place, item in items),
+        key=lambda pair: (pair[1].created_at, pair[1].version),
+    )
+    try:
+        world = _read(records, [item for _, item in ordered])
+    except Busy as busy:
+        routed.again = [place for place, _ in ordered]
+        routed.why_again = [str(busy)]
+        return routed
+    for place, item in ordered:
+        try:
+            outcome = _route_one(item, desk=desk, records=records, world=world, routed=routed, at=at)
+        except Busy as busy:
+            routed.again.append(place)
+            routed.why_again.append(str(busy))
+            continue
+        routed.outcomes[outcome.value] += 1
+        if outcome is Outcome.ROUTED:
+            routed.slowest_ms = max(routed.slowest_ms, (at - item.created_at).total_seconds() * 1000)
+    return routed
+
+
+def _route_one(
+    item: Item, *, desk: Desk, records: Records, world: World, routed: Routed, at: datetime
+) -> Outcome:
+    for _ in range(TRIES):
+        known = world.known.get(item.key)
+        conversation_key = _conversation(item, world)
+        decision = desk.decide(item, known, world.cases.get(conversation_key), conversation_key, at)
+        if decision.entry is None:
+            return decision.outcome
+        answer = records.commit(decision, at=at)
+        if answer == Committed.PAGED:
+            decision = replace(decision, pages=())
+            answer = records.commit(decision, at=at)
+        if answer == Committed.DONE:
+            routed.paged += len(decision.pages)
+            _remember(world, decision)
+            return decision.outcome
+        _refresh(records, world, item, conversation_key)
+    message = f"{item.key}: its case changed {TRIES} times while it was being routed"
+    raise Busy(message)
+
+
+def _conversation(item: Item, world: World) -> str:
+    """Return the key of the item's conversation: the one its row or its parent's row names, else its own."""
+    for key in (item.key, _parent(item)):
+        if (known := world.known.get(key)) and known.conversation_key:
+            return known.conversation_key
+    return item.conversation_key
+
+
+def _parent(item: Item) -> str:
+    return f"{item.network}#{item.parent_id}"
+
+
+def _read(records: Records, items: Iterable[Item]) -> World:
+    """Read the rows of the items, of what they answer, and of their conversations; then those that only the rows name."""
+    asked = list(items)
+    item_keys = dict.fromkeys(
+        [item.key for item in asked]
+        + [_parent(i) for i in asked if i.parent_id != i.conversation_id and i.parent_id]
+    )
+    conversations = dict.fromkeys(item.conversation_key for item in asked)
+    world = records.read(tuple(item_keys), tuple(conversations))
+    named = {_conversation(item, world) for item in asked} - set(conversations)
+    if named:
+        world.cases.update(records.read((), tuple(named)).cases)
+    return world
+
+
+def _refresh(records: Records, world: World, item: Item, conversation_key: str) -> None:
+    fresh = records.read((item.key,), (conversation_key,), consistent=True)
+    world.known.pop(item.key, None)
+    world.cases.pop(conversation_key, None)
+    world.known.update(fresh.known)
+    world.cases.update(fresh.cases)
+
+
+def _remember(world: World, decision: Decision) -> None:
+    """Keep the world of this batch true after a write."""
+    entry = decision.entry
+    if entry is None:
+        return
+    world.known[entry.item.key] = entry.as_known()
+    case: Case | None = decision.case
+    if case:
+        world.cases[case.conversation_key] = case
