@@ -12,8 +12,9 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ FAULTS = (
 class StandIn(ABC):
     """A network on loopback that keeps state and can be told to fail.
 
-    `fail(fault, times)` arms a fault for the next `times` requests that the network's API receives. `say` and its
-    kin (each network names its own) are what customers do. `asked` keeps every request for the tests.
+    `fail(fault, times)` arms a fault for the next `times` requests that the network's API receives. `say` and
+    its kin (each network names its own) are what customers do. `asked` keeps every request for the tests.
     """
 
     name: str
@@ -114,9 +115,9 @@ class StandIn(ABC):
             def _serve(self) -> None:
                 stand_in.serve(self)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
                 """Keep quiet; `asked` is the record."""
 
         class Server(ThreadingHTTPServer):
@@ -202,7 +203,10 @@ class StandIn(ABC):
 
     @abstractmethod
     def failed(self, fault: str, asked: Asked) -> Told:
-        """Fail as the network does; `cut`, `duplicate` and `late` return what would have been said, altered if need be."""
+        """Fail as the network does.
+
+        `cut`, `duplicate` and `late` return what would have been said, altered if need be.
+        """
 
 
 class Pusher:
@@ -262,7 +266,7 @@ class Pusher:
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return bool(answer.status == 200)
+                return bool(answer.status == HTTPStatus.OK)
         except urllib.error.HTTPError as error:
             self.refused.append(error.code)
             return False

@@ -42,6 +42,7 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
         self,
         port: int = 0,
         *,
+        brand: str = BRAND,
         calls: int = 3_000,
         logins: int = 30,
         window: timedelta = timedelta(minutes=5),
@@ -50,7 +51,7 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     ) -> None:
         """Open a network on which the brand has an account and nobody has spoken."""
         StandIn.__init__(self, port)
-        BlueskyWorld.__init__(self)
+        BlueskyWorld.__init__(self, brand)
         self._calls = _Bucket(calls, window)
         self._logins = _Bucket(logins, window)
         self._tokens_last = tokens_last
@@ -65,12 +66,12 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     @property
     def secret(self) -> dict[str, str]:
         """Return the fields that the handle's secret starts with."""
-        return {"identifier": BRAND, "app_password": PASSWORD}
+        return {"identifier": self.brand, "app_password": PASSWORD}
 
     @property
     def handle_settings(self) -> dict[str, str]:
         """Return what the organisation file says of the brand's handle."""
-        return {"base_url": self.base_url, "native_id": self.did, "handle": f"@{BRAND}"}
+        return {"base_url": self.base_url, "native_id": self.did, "handle": f"@{self.brand}"}
 
     def expire(self, *, refresh_too: bool = False) -> None:
         """Let every access token run out now, and the refresh tokens as well if asked."""
@@ -154,7 +155,7 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
             given = (body["identifier"], body["password"])
         except (ValueError, KeyError, TypeError):
             return _error(400, "InvalidRequest", "Input must have the property identifier")
-        if given not in {(BRAND, PASSWORD), (self.did, PASSWORD)} or self._is_turned_down():
+        if given not in {(self.brand, PASSWORD), (self.did, PASSWORD)} or self._is_turned_down():
             return replace(
                 _error(401, "AuthenticationRequired", "Invalid identifier or password"),
                 headers=self._logins.headers(),
@@ -190,7 +191,7 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
             body={
                 "accessJwt": access,
                 "refreshJwt": refresh,
-                "handle": BRAND,
+                "handle": self.brand,
                 "did": self.did,
                 "didDoc": document,
                 "active": True,

@@ -55,10 +55,11 @@ class BlueskyWorld:
 
     lock: threading.RLock
 
-    def __init__(self) -> None:
+    def __init__(self, brand: str = BRAND) -> None:
         """Begin with the brand's account and silence."""
-        self.did = did_of(BRAND)
-        self._names = {self.did: BRAND}
+        self.brand = brand
+        self.did = did_of(brand)
+        self._names = {self.did: brand}
         self._said: dict[str, Said] = {}
         self._notifications: list[Notification] = []
         self._log: list[JSON] = []

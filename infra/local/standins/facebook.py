@@ -77,6 +77,9 @@ class FacebookStandIn(StandIn):
 
     name = "facebook"
     page_id = "1002003004005"
+    page_name = "Example Bank"
+    first_number = 900_000_000_000
+    """Of posts, comments and messages; Pages that run side by side each begin elsewhere."""
     app_id = "700800900"
 
     def __init__(self, port: int = 0, *, page_size: int = 100, calls_an_hour: int = 100_000) -> None:
@@ -99,7 +102,7 @@ class FacebookStandIn(StandIn):
     @property
     def handle_settings(self) -> dict[str, str]:
         """Return what the organisation file must say to reach this Page."""
-        return {"base_url": self.base_url, "native_id": self.page_id, "handle": "Example Bank"}
+        return {"base_url": self.base_url, "native_id": self.page_id, "handle": self.page_name}
 
     @property
     def posts(self) -> list[Said]:
@@ -171,7 +174,7 @@ class FacebookStandIn(StandIn):
         nameless: bool = False,
     ) -> Said:
         with self.lock:
-            at, number = self.clock(), 900_000_000_000 + len(self._said)
+            at, number = self.clock(), self.first_number + len(self._said)
             said = Said(
                 id="", author=author, text=text, said_at=at, kind="post", updated_at=at, nameless=nameless
             )
@@ -414,7 +417,7 @@ class FacebookStandIn(StandIn):
 
     def _from(self, said: Said) -> dict[str, str]:
         if not said.author:
-            return {"id": self.page_id, "name": "Example Bank"}
+            return {"id": self.page_id, "name": self.page_name}
         return {"id": self.person(said.author, psid=said.kind == "message"), "name": said.author.title()}
 
     # Limits

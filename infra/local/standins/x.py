@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from infra.local.standins._x_webhooks import PROBLEMS, Webhooks, invalid, problem
-from infra.local.standins._x_world import Post, World, matches, mentioned, snowflake
+from infra.local.standins._x_world import Message, Post, World, matches, mentioned, snowflake
 from infra.local.standins.base import Asked, StandIn, Told, now
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ class XStandIn(StandIn):
         handle: str = "AcmeBank",
         vocabulary: str = "tweets",
         limits: Mapping[str, int] | None = None,
+        world: World | None = None,
+        native_id: str = "",
     ) -> None:
-        """Begin with the brand's account and nothing said; `limits` are calls per 15 minutes."""
+        """Begin with the brand's account; `limits` are calls per 15 minutes; brands may share a `world`."""
         super().__init__(port)
         self.vocabulary = vocabulary
         self.usage_capped = False
@@ -83,7 +85,9 @@ class XStandIn(StandIn):
         self._limits = {**_LIMITS, **(limits or {})}
         self._buckets: dict[str, _Bucket] = {}
         self._numbers = count(1)
-        self.world = World()
+        self.world = world or World()
+        if native_id:
+            self.world.ids[handle] = native_id
         self._said: dict[str, Said] = {}
         self._hooks = Webhooks(self.world, self.app_secret["consumer_secret"])
         self._old_refresh: set[str] = set()
@@ -245,7 +249,7 @@ class XStandIn(StandIn):
             return self._looked_up(asked, ids) if endpoint == "tweets" else self._users(ids)
         if endpoint == "dm_events":
             wanted = {*asked.first("dm_event.fields").split(","), *_expanded(asked)}
-            return self._page(asked, [self.world.polled(each, wanted) for each in self.world.messages[::-1]])
+            return self._page(asked, [self.world.polled(each, wanted) for each in self._messages()])
         user_id = asked.path.split("/")[3]
         if endpoint == "mentions" and user_id != self.brand_id:
             return Told(body={"errors": [_missing(user_id, "user", "id")]})
@@ -255,6 +259,11 @@ class XStandIn(StandIn):
             query = asked.first("query")
             shown = [post for post in self.world.newest() if matches(post, query, self.brand_id)]
         return self._page(asked, [self._rendered(post, asked) for post in shown])
+
+    def _messages(self) -> list[Message]:
+        """Return the brand's messages, newest first."""
+        messages = self.world.messages[::-1]
+        return [each for each in messages if self.brand_id in (each.sender_id, each.recipient_id)]
 
     def _named_by(self, post: Post) -> bool:
         named = self.handle.lower() in mentioned(post.text)

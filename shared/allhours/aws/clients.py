@@ -14,6 +14,7 @@ from allhours.domain.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -73,7 +74,10 @@ def secretsmanager() -> SecretsManagerClient:
 
 @contextmanager
 def passing_trouble(doing: str) -> Iterator[None]:
-    """Turn throttling, time-outs and lost connections into `Busy`; anything else is a bug or a missing right and stays loud."""
+    """Turn throttling, time-outs and lost connections into `Busy`.
+
+    Anything else is a bug or a missing right and stays loud.
+    """
     try:
         yield
     except ClientError as error:

@@ -30,7 +30,10 @@ Batch = Mapping[str, Any]
 
 
 def route_batch(event: Batch) -> dict[str, Any]:
-    """Route a batch; transient trouble returns the message to the queue, what is no item is kept apart by its id."""
+    """Route a batch.
+
+    Transient trouble returns the message to the queue, what is no item is kept apart by its id.
+    """
     at = datetime.now(UTC)
     records: list[Mapping[str, Any]] = event["Records"]
     items, poison = [], list[DeadLetter]()
@@ -104,10 +107,11 @@ def _letter(record: Mapping[str, Any]) -> DeadLetter:
         item = guarded(item_of(record))
     except BadInput as error:
         return _poison(record, error)
+    tries = record.get("attributes", {}).get("ApproximateReceiveCount", "?")
     return DeadLetter(
         letter_id=f"{item.key}@{item.version}{item.change.value}",
         where=f"{item.network} {item.handle}",
-        reason=f"item {item.native_id} could not be routed in {record.get('attributes', {}).get('ApproximateReceiveCount', '?')} tries",
+        reason=f"item {item.native_id} could not be routed in {tries} tries",
         item=item,
     )
 

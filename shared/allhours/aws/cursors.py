@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.clients import dynamodb, passing_trouble
-from allhours.aws.records import compact
+from allhours.aws.records import compact, unless_changed
 from allhours.domain.errors import StaleCursor
 from allhours.flows.ports import Bookmark
 
@@ -39,7 +39,10 @@ class DynamoCursors:
     def save(
         self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool
     ) -> Bookmark:
-        """Move the cursor one version on; a repeat of our own write, whose answer was lost, counts as done."""
+        """Move the cursor one version on.
+
+        A repeat of our own write, whose answer was lost, counts as done.
+        """
         heard_at = at if heard or bookmark.heard_at is None else bookmark.heard_at
         after = Bookmark(cursor=cursor, version=bookmark.version + 1, heard_at=heard_at)
         text = compact(cursor)
@@ -54,12 +57,8 @@ class DynamoCursors:
                         "v": {"N": str(after.version)},
                         "heard_at": {"S": heard_at.isoformat()},
                     },
-                    ConditionExpression="attribute_not_exists(#key) OR v = :was"
-                    if not bookmark.version
-                    else "v = :was",
-                    ExpressionAttributeNames={"#key": "key"} if not bookmark.version else {},
-                    ExpressionAttributeValues={":was": {"N": str(bookmark.version)}},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **unless_changed("v", bookmark.version or None),
                 )
         except client.exceptions.ConditionalCheckFailedException as failed:
             old: Mapping[str, Any] = failed.response.get("Item", {})  # type: ignore[assignment] # not in the stubs

@@ -24,6 +24,8 @@ from allhours.networks.contract import AuthorBook, Delivery, Push, Rereader, Sou
 from allhours.networks.http import Http
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
     from allhours.domain.handle import Handle
 
 logger = Logger()
@@ -32,7 +34,7 @@ TIME_TO_LEAVE_MS = (
     12_000  # a handle begun with less than this left waits for the next poll; one call may take 10 s
 )
 
-Handler = Callable[[dict[str, Any], Any], Any]
+Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any] | None]
 
 
 def intake(name: str) -> Handler:
@@ -49,13 +51,14 @@ class _Desk:
         self._module = network_module(name)
         self._network: object = None
 
-    def handle(self, event: dict[str, Any], context: Any) -> Any:
+    def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
         """Do what woke the function: a schedule, a webhook, or a case that has just opened."""
         at = datetime.now(UTC)
         if "requestContext" in event:
             return self._webhook(event, at)
         if "Records" in event:
-            return self._look_up(event, at)
+            self._look_up(event, at)
+            return None
         return self._schedule(event, context, at)
 
     def _connected(self) -> object:
@@ -63,8 +66,11 @@ class _Desk:
             self._network = self._module.connect(wiring.credentials(), Http(), app_secret=f"{self._name}/app")
         return self._network
 
-    def _schedule(self, event: Mapping[str, Any], context: Any, at: datetime) -> dict[str, Any]:
-        """Poll or re-read every handle; ours that fail for now make the call fail after the others had their turn."""
+    def _schedule(self, event: Mapping[str, Any], context: LambdaContext, at: datetime) -> dict[str, Any]:
+        """Poll or re-read every handle.
+
+        Ours that fail for now make the call fail after the others had their turn.
+        """
         handles = organisation().handles_on(self._name)
         turn = int(at.timestamp() // 60) % len(handles) if handles else 0
         doing = self._reread if event.get("do") == "reread" else self._poll

@@ -12,6 +12,7 @@ from allhours.domain.item import item_from_json, item_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
     from allhours.domain.item import Item
@@ -21,7 +22,10 @@ LARGEST = 250_000  # bytes in one batch; SQS takes 256 KiB at least everywhere
 
 
 class SqsItemQueue:
-    """Puts items on the queue; the message group makes a standard queue fair (one noisy account delays only itself)."""
+    """Puts items on the queue.
+
+    The message group makes a standard queue fair (one noisy account delays only itself).
+    """
 
     def __init__(self, url: str) -> None:
         """Remember where."""
@@ -63,6 +67,6 @@ def item_of(record: Mapping[str, Any]) -> Item:
     """Return the item in an SQS record; `BadInput` for anything else that found its way into the queue."""
     try:
         return item_from_json(json.loads(record["body"]))
-    except ValueError:
+    except (RecursionError, ValueError):
         message = f"message {record.get('messageId', '?')} is no JSON"
         raise BadInput(message) from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,10 @@ WATCH = ("Silent", "Swept")
 
 
 def emit(counts: Mapping[str, float], *, network: str = "") -> None:
-    """Print one line with what is not zero; a heartbeat of the first counter when all are, so that silence can alarm."""
+    """Print one line with what is not zero.
+
+    A heartbeat of the first counter when all are, so that silence can alarm.
+    """
     metrics = Metrics()
     if network:
         metrics.add_dimension(name="network", value=network)

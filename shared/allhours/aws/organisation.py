@@ -18,6 +18,6 @@ def organisation() -> Organisation:
     try:
         text = resources.files(PACKAGE).joinpath("organisation.json").read_text("utf-8")
     except (ModuleNotFoundError, FileNotFoundError):
-        message = "no compiled organisation is deployed: `sam build` makes its layer from infra/organisation (allhours compile)"
+        message = "no compiled organisation is deployed: `sam build` makes its layer (allhours compile)"
         raise BadInput(message) from None
     return organisation_from_json(json.loads(text))

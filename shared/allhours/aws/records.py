@@ -2,7 +2,7 @@
 
 | key | holds | list (index `lists`) |
 | --- | --- | --- |
-| `ITEM#network#id` | the item, its case, and the event of its last change, which the stream forwards | `CASE#case` (all but the first item) |
+| `ITEM#network#id` | the item, its case, the event of its last change | `CASE#case`, but for the first |
 | `CASE#case` | the conversation's current case | `KEPT#network#handle` |
 | `OLD#case.generation` | a case that a later one of the same conversation replaced | `KEPT#network#handle` |
 | `PAGE#page` | a page; in the list `PAGES` until it was sent | `PAGES` |
@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +25,29 @@ from allhours.domain.case import Case, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
 from allhours.domain.errors import Busy
 from allhours.domain.item import Item, item_from_json, item_to_json
-from allhours.domain.page import Page, page_from_json, page_to_json
+from allhours.domain.page import Page, dead_letter, page_from_json, page_to_json
 from allhours.flows.ports import Committed, DeadLetter, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from allhours.domain.handle import Handle
 
 Row = dict[str, Any]
 BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
+MOST_TOLD = 50  # events kept per item; somebody who edits more often is not worth a bigger row
 LETTER_KEPT = timedelta(days=90)
 PAGE_KEPT = timedelta(days=90)
 
 
+_NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")  # SQS and SNS turn a message with one down
+
+
 def compact(body: Mapping[str, Any]) -> str:
-    """Return JSON without spaces; every kilobyte of a row is paid for."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    """Return JSON without spaces, for every kilobyte of a row is paid for, in characters that AWS carries."""
+    return _NOT_CARRIED.sub("\ufffd", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
 
 
 class DynamoRecords:
@@ -86,16 +92,8 @@ class DynamoRecords:
                 raise Busy(message)
 
     def commit(self, decision: Decision, *, at: datetime) -> str:
-        """Write the item, its case and its pages in one transaction."""
-        writes = list(self._writes(decision, at))
-        try:
-            with passing_trouble("writing records"):
-                dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
-        except ClientError as error:
-            if code_of(error) != "TransactionCanceledException":
-                raise
-            return _why_cancelled(error, [what for what, _ in writes])
-        return Committed.DONE
+        """Write the item, its case and the pages that are news in one transaction."""
+        return _commit(list(self._writes(decision, at)), "writing records")
 
     def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
         expires = str(int((at + self._retention).timestamp()))
@@ -177,7 +175,14 @@ def _known(row: Row) -> Known:
         case_id=row.get("in_case", {}).get("S", ""),
         conversation_key=row.get("conversation", {}).get("S", ""),
         author_id=row.get("author", {}).get("S", ""),
+        told=_told(row),
     )
+
+
+def _told(row: Row) -> tuple[str, ...]:
+    """Return the row's events, oldest first."""
+    past = tuple(one["S"] for one in row.get("told", {}).get("L", ()))
+    return (*past, row["event"]["S"]) if "event" in row else past
 
 
 def _item_row(entry: Entry, case: Case | None) -> Row:
@@ -198,6 +203,8 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
             row["list_at"] = {"S": item.created_at.isoformat()}
     if entry.event:
         row["event"] = {"S": compact(entry.event)}
+    if entry.told:
+        row["told"] = {"L": [{"S": one} for one in entry.told[-MOST_TOLD:]]}
     return row
 
 
@@ -214,25 +221,31 @@ def _case_row(key: str, case: Case) -> Row:
 def _shown(row: Row) -> dict[str, Any]:
     shown: dict[str, Any] = {"item": json.loads(row["item"]["S"]), "deleted": row["deleted"]["BOOL"]}
     shown["case_id"] = row.get("in_case", {}).get("S", "")
-    shown["event"] = json.loads(row["event"]["S"]) if "event" in row else {}
+    shown["events"] = [json.loads(one) for one in _told(row)]
     return shown
 
 
 def put_if(table: str, row: Row, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
-    """Return a put that holds only if the row is absent, or still has the version it replaces; guard "" asks nothing."""
-    put: dict[str, Any] = {"TableName": table, "Item": row}
-    if guard and replaces is None:
-        put |= {
+    """Return a put that holds only if the row is absent, or still has the version it replaces.
+
+    Guard "" asks nothing.
+    """
+    put = {"TableName": table, "Item": row, **(unless_changed(guard, replaces) if guard else {})}
+    return {"Put": put}  # type: ignore[typeddict-item] # built from parts
+
+
+def unless_changed(guard: str, replaces: int | None) -> dict[str, Any]:
+    """Return the condition that the row is absent (None), or still has the version that is replaced."""
+    if replaces is None:
+        return {
             "ConditionExpression": "attribute_not_exists(#key)",
             "ExpressionAttributeNames": {"#key": "key"},
         }
-    elif guard:
-        put |= {
-            "ConditionExpression": "#guard = :was",
-            "ExpressionAttributeNames": {"#guard": guard},
-            "ExpressionAttributeValues": {":was": {"N": str(replaces)}},
-        }
-    return {"Put": put}  # type: ignore[typeddict-item] # built from parts
+    return {
+        "ConditionExpression": "#guard = :was",
+        "ExpressionAttributeNames": {"#guard": guard},
+        "ExpressionAttributeValues": {":was": {"N": str(replaces)}},
+    }
 
 
 def put_page(table: str, page: Page, at: datetime) -> TransactWriteItemTypeDef:
@@ -274,19 +287,36 @@ def query_list(
         more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def _why_cancelled(error: ClientError, whats: Sequence[str]) -> str:
-    """Read the reasons one by one: only a failed condition is an answer, everything else is for the next try (reliability.md §2.6)."""
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment] # not in the stubs
-    codes = {what: reason.get("Code", "None") for what, reason in zip(whats, reasons, strict=True)}
-    other = sorted({code for code in codes.values() if code not in {"None", "ConditionalCheckFailed"}})
-    if other:
-        message = f"writing records: {', '.join(other)}"
-        raise Busy(message) from error
-    for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE), ("page", Committed.PAGED)):
-        if codes.get(what) == "ConditionalCheckFailed":
+def _commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> str:
+    """Write all rows together, again without those pages whose cause has paged before."""
+    try:
+        with passing_trouble(doing):
+            dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
+    except ClientError as error:
+        if code_of(error) != "TransactionCanceledException":
+            raise
+        failed = _failed_conditions(error, doing)
+    else:
+        return Committed.DONE
+    turned_down = {what for (what, _), no in zip(writes, failed, strict=True) if no}
+    for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE)):
+        if what in turned_down:
             return meaning
-    message = "writing records: cancelled without a reason"
-    raise Busy(message) from error
+    return _commit([write for write, no in zip(writes, failed, strict=True) if not no], doing)
+
+
+def _failed_conditions(error: ClientError, doing: str) -> list[bool]:
+    """Return for each write whether its condition failed.
+
+    Any other reason is for the next try (reliability.md §2.6).
+    """
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment] # not in the stubs
+    codes = [reason.get("Code", "None") for reason in reasons]
+    other = sorted(set(codes) - {"None", "ConditionalCheckFailed"})
+    if other or "ConditionalCheckFailed" not in codes:
+        message = f"{doing}: {', '.join(other) or 'cancelled without a reason'}"
+        raise Busy(message) from error
+    return [code == "ConditionalCheckFailed" for code in codes]
 
 
 class DynamoPages:
@@ -342,8 +372,6 @@ class DynamoDeadLetters:
         return sum(self._park_one(letter, at) for letter in letters)
 
     def _park_one(self, letter: DeadLetter, at: datetime) -> bool:
-        from allhours.domain.page import dead_letter
-
         row: Row = {
             "key": {"S": f"DEAD#{letter.letter_id}"},
             "where": {"S": letter.where},
@@ -358,21 +386,7 @@ class DynamoDeadLetters:
             ("item", put_if(self._table, row, "key", None)),
             ("page", put_page(self._table, dead_letter(letter.where, letter.reason, at), at)),
         ]
-        for attempt in (
-            writes,
-            writes[:1],
-        ):  # the second time without the page, which has gone out today already
-            try:
-                with passing_trouble("keeping a dead letter"):
-                    dynamodb().transact_write_items(TransactItems=[write for _, write in attempt])
-            except ClientError as error:
-                if code_of(error) != "TransactionCanceledException":
-                    raise
-                if _why_cancelled(error, [what for what, _ in attempt]) == Committed.KNOWN:
-                    return False
-            else:
-                return True
-        return False
+        return _commit(writes, "keeping a dead letter") == Committed.DONE
 
     def kept(self) -> Iterator[tuple[str, DeadLetter]]:
         """Yield (key, letter), oldest first."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from allhours.aws.clients import PASSING, code_of, dynamodb, passing_trouble, secretsmanager
 from allhours.domain.errors import Refused, Unreachable
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +63,10 @@ class SecretsManagerCredentials:
     def renew(
         self, secret: str, stale: Mapping[str, str], ask: Callable[[Mapping[str, str]], Mapping[str, str]]
     ) -> Mapping[str, str]:
-        """Return newer fields; asks the network under the lock, and stores what it says before anybody uses it."""
+        """Return newer fields.
+
+        Asks the network under the lock, and stores what it says before anybody uses it.
+        """
         own = uuid4().hex
         self._lock(secret, own)
         try:

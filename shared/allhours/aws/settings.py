@@ -17,7 +17,7 @@ def setting(name: str) -> str:
 
 
 def stage() -> str:
-    """Return the stage that this stack is: `dev`, `prod`, …"""
+    """Return the stage that this stack is, `dev` or `prod`."""
     return setting("STAGE")
 
 

@@ -11,6 +11,7 @@ from allhours.domain.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef, PublishBatchRequestEntryTypeDef
 
     from allhours.domain.page import Page
@@ -56,7 +57,7 @@ def _attributes(event: Mapping[str, Any]) -> dict[str, MessageAttributeValueType
     units = [event["unit"], *([event["moved_from"]] if event.get("moved_from") else [])]
     return {
         "unit": {"DataType": "String.Array", "StringValue": json.dumps(units)},
-        "account": {"DataType": "String", "StringValue": event["account"]},
+        "account": {"DataType": "String", "StringValue": event.get("account") or "none"},
         "event": {"DataType": "String", "StringValue": event["event"]},
         "network": {"DataType": "String", "StringValue": event["item"]["network"]},
         "priority": {"DataType": "Number", "StringValue": str(event["priority"])},
@@ -68,7 +69,10 @@ def _attributes(event: Mapping[str, Any]) -> dict[str, MessageAttributeValueType
 
 
 class SnsPager:
-    """The on-call topic; people subscribe by SMS, e-mail or a queue, filtered by unit, severity, member and kind."""
+    """The on-call topic.
+
+    People subscribe by SMS, e-mail or a queue, filtered by unit, severity, member and kind.
+    """
 
     def __init__(self, arn: str) -> None:
         """Remember which."""
@@ -96,7 +100,7 @@ class SnsPager:
                 MessageStructure="json",
                 Message=compact(forms),
                 MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value}
+                    name: {"DataType": "String", "StringValue": value or "none"}
                     for name, value in (
                         ("unit", page.unit),
                         ("severity", page.severity),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,10 @@ class State(StrEnum):
 
 
 def case_key_of(conversation_key: str) -> str:
-    """Return the key of a conversation's case: the same however often it is delivered, short enough for an SMS."""
+    """Return the key of a conversation's case.
+
+    The same however often it is delivered, short enough for an SMS.
+    """
     digest = hashlib.sha256(conversation_key.encode()).digest()
     return f"{conversation_key.partition('#')[0]}-{b32encode(digest)[:16].decode().lower()}"
 
@@ -35,10 +38,10 @@ def case_key_of(conversation_key: str) -> str:
 class Case:
     """What is known of a conversation; `version` grows with every change and guards every write.
 
-    `opened_at` is the network's time of the first post, from which answering times count; duplicates, edits and moves
-    never change it (reliability.md I7). `asked_for` are our accounts that the author has addressed so far. `live` counts
-    the posts that are not deleted, `bystanders` those by others than the author; `generation` counts the conversation's
-    cases, of which one at most is open.
+    `opened_at` is the network's time of the first post, from which answering times count; duplicates, edits
+    and moves never change it (reliability.md I7). `asked_for` are our accounts that the author has addressed
+    so far. `live` counts the posts that are not deleted, `bystanders` those by others than the author;
+    `generation` counts the conversation's cases, of which one at most is open.
     """
 
     case_id: str
@@ -103,7 +106,10 @@ class Case:
         )
 
     def routed(self, route: Route) -> Case:
-        """Return the case at the unit that the ladder now names; priority only ever rises (1 is the highest)."""
+        """Return the case at the unit that the ladder now names.
+
+        Priority only ever rises (1 is the highest).
+        """
         moved = route.unit != self.unit
         return replace(
             self,
@@ -118,7 +124,10 @@ class Case:
         return replace(self, state=State.OPEN, closed_at=None, closed_because="", reopened=self.reopened + 1)
 
     def may_reopen(self, author_id: str, at: datetime, within: timedelta) -> bool:
-        """Return whether this author's post reopens the closed case: only its own author's, only within the window."""
+        """Return whether this author's post reopens the closed case.
+
+        Only its own author's, only within the window.
+        """
         return author_id == self.author_id and self.closed_at is not None and at - self.closed_at <= within
 
     def changed(self) -> Case:
@@ -139,8 +148,9 @@ class Case:
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
-    """Return the case as its row keeps it; what is empty is left out."""
-    body = {name: value for name, value in asdict(case).items() if value not in ("", (), None, 0)}
+    """Return the case as its row keeps it; what is usual is left out."""
+    usual = {each.name: each.default for each in fields(case)}
+    body = {name: value for name, value in asdict(case).items() if value != usual[name]}
     body |= {name: value.isoformat() for name, value in body.items() if isinstance(value, datetime)}
     return body
 
@@ -152,10 +162,8 @@ def case_from_json(body: Mapping[str, Any]) -> Case:
         for name in ("opened_at", "closed_at"):
             if name in known:
                 known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
-        known["state"] = State(known["state"])
+        known["state"] = State(known.get("state", State.OPEN))
         known["asked_for"] = tuple(known.get("asked_for", ()))
-        for name in ("priority", "items", "live"):
-            known.setdefault(name, 0)
         return Case(**known)
     except (KeyError, TypeError, ValueError) as wrong:
         message = f"the row of case {body.get('case_id', '?')} is not one of ours ({type(wrong).__name__})"

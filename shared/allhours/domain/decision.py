@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -33,20 +34,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the item's row says already."""
+    """What the item's row says already; `told` are the events so far, oldest first, as JSON texts."""
 
     version: int
     deleted: bool
     case_id: str = ""
     conversation_key: str = ""
     author_id: str = ""
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """The item's row as it shall be; `event` is what leaves through the outbox, "" keeps it inside.
 
-    `replaces` is the version that the row must still have (None: there must be no row).
+    `replaces` is the version that the row must still have (None: there must be no row). `told` are the events
+    before this one, which stay on record.
     """
 
     item: Item
@@ -55,6 +58,7 @@ class Entry:
     case_id: str = ""
     conversation_key: str = ""
     event: dict[str, Any] | None = None
+    told: tuple[str, ...] = ()
 
     def as_known(self) -> Known:
         """Return what the row says once it is written."""
@@ -64,6 +68,7 @@ class Entry:
             case_id=self.case_id,
             conversation_key=self.conversation_key,
             author_id=self.item.author.author_id,
+            told=(*self.told, json.dumps(self.event)) if self.event else self.told,
         )
 
 
@@ -92,6 +97,7 @@ class Desk:
         self, item: Item, known: Known | None, case: Case | None, conversation_key: str, at: datetime
     ) -> Decision:
         """Return what the item changes: tombstones win, then versions, then the conversation's case."""
+        item = self._for_us(item)
         if known and (known.deleted or (item.change is not Change.DELETED and item.version <= known.version)):
             return Decision(
                 outcome=Outcome.DUPLICATE, reason="deleted before" if known.deleted else "known already"
@@ -100,13 +106,24 @@ class Desk:
             return self._delete(item, known, case, at)
         if item.kind is Kind.PROFILE:
             return self._name(item, known, case, at)
-        if known:
+        if known and known.case_id and case:
             return self._edit(item, known, case, at)
+        decision = self._hear(item, case, conversation_key, at)
+        if known and decision.entry:  # filtered before: with its new words it is a new item
+            return replace(decision, entry=replace(decision.entry, replaces=known.version))
+        return decision
+
+    def _hear(self, item: Item, case: Case | None, conversation_key: str, at: datetime) -> Decision:
         if case and case.state is State.CLOSED:
             return self._after_close(item, case, conversation_key, at)
         if case:
             return self._add(item, case, at)
         return self._open(item, None, conversation_key, at)
+
+    def _for_us(self, item: Item) -> Item:
+        """Return the item with only our own handles among those it names."""
+        ours = tuple(name for name in item.addressed if self.organisation.addressed(item.network, name))
+        return item if ours == item.addressed else replace(item, addressed=ours)
 
     def _open(self, item: Item, was: Case | None, conversation_key: str, at: datetime) -> Decision:
         way = route(self.organisation, self._rules, item, None, self._classifier)
@@ -118,7 +135,7 @@ class Desk:
         )
 
     def _after_close(self, item: Item, case: Case, conversation_key: str, at: datetime) -> Decision:
-        """Reopen for the author within the window, start anew for the author after it, attach a stranger as a bystander."""
+        """Reopen for the author within the window, start anew after it, attach a stranger as a bystander."""
         if case.may_reopen(
             item.author.author_id, item.created_at, self.organisation.units[case.unit].reopen_within
         ):
@@ -137,11 +154,7 @@ class Desk:
             after = after.routed(way)
         return self._with_case("item.added", item, after, case, way, at)
 
-    def _edit(self, item: Item, known: Known, case: Case | None, at: datetime) -> Decision:
-        if case is None:  # filtered before: with its new words it is a new item
-            opened = self._open(item, None, known.conversation_key, at)
-            entry = replace(opened.entry, replaces=known.version) if opened.entry else None
-            return replace(opened, entry=entry)
+    def _edit(self, item: Item, known: Known, case: Case, at: datetime) -> Decision:
         way = route(self.organisation, self._rules, item, case, self._classifier)
         priority = min(case.priority, way.priority)
         decision = self._with_case(
@@ -150,7 +163,9 @@ class Desk:
         return replace(
             decision,
             outcome=Outcome.EDITED,
-            entry=replace(decision.entry, replaces=known.version) if decision.entry else None,
+            entry=replace(decision.entry, replaces=known.version, told=known.told)
+            if decision.entry
+            else None,
         )
 
     def _delete(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
@@ -163,15 +178,28 @@ class Desk:
             author=Author(author_id=known.author_id if known and known.author_id else item.author.author_id),
             version=max(item.version, known.version if known else 0),
         )
-        entry = Entry(item=gone, replaces=known.version if known else None, deleted=True)
-        if known is None or case is None or case.case_id != known.case_id:
+        if known is None:
+            entry = Entry(item=gone, replaces=None, deleted=True)
             return Decision(outcome=Outcome.DELETED, entry=entry, reason="deleted before it was heard")
+        entry = Entry(
+            item=gone,
+            replaces=known.version,
+            deleted=True,
+            case_id=known.case_id,
+            conversation_key=known.conversation_key,
+            told=known.told,
+        )
+        if (
+            case is None or case.case_id != known.case_id
+        ):  # filtered, or of a case that has been replaced since
+            entry = replace(entry, event=_told_again(known, "item.deleted", "the author deleted it", at))
+            return Decision(outcome=Outcome.DELETED, entry=entry, reason="the author deleted it")
         after = case.without_one(at)
         entry = replace(
             entry,
-            case_id=case.case_id,
-            conversation_key=case.conversation_key,
-            event=self._event("item.deleted", gone, after, "the author deleted it", "deleted", None, at),
+            event=self._event(
+                "item.deleted", gone, after, at, reason="the author deleted it", step="deleted"
+            ),
         )
         return Decision(
             outcome=Outcome.DELETED, entry=entry, case=after, case_was=case, reason="the author deleted it"
@@ -185,15 +213,16 @@ class Desk:
         entry = Entry(
             item=item,
             replaces=known.version if known else None,
+            told=known.told if known else (),
             case_id=case.case_id,
             conversation_key=case.conversation_key,
             event=self._event(
-                "case.author_known", item, after, "the network told the author's name", "look-up", None, at
+                "case.author_known", item, after, at, reason="the network told the name", step="look-up"
             ),
         )
         return Decision(outcome=Outcome.NAMED, entry=entry, case=after, case_was=case)
 
-    def _with_case(
+    def _with_case(  # noqa: PLR0917 - private, and each call reads in the order in which it happens
         self, event: str, item: Item, after: Case, was: Case | None, way: Route, at: datetime
     ) -> Decision:
         duty = self.organisation.on_duty(after.unit, at, case=after.case_id)
@@ -203,7 +232,14 @@ class Desk:
             case_id=after.case_id,
             conversation_key=after.conversation_key,
             event=self._event(
-                event, item, after, way.reason, way.step, duty, at, moved_from=was.unit if was else ""
+                event,
+                item,
+                after,
+                at,
+                reason=way.reason,
+                step=way.step,
+                duty=duty,
+                moved_from=was.unit if was else "",
             ),
         )
         calls = []
@@ -212,18 +248,24 @@ class Desk:
         if duty.gap:
             calls.append(page.nobody_on_duty(after, duty, at))
         return Decision(
-            outcome=Outcome.ROUTED, entry=entry, case=after, case_was=was, pages=tuple(calls), reason=way.reason
-        )  # fmt: skip
+            outcome=Outcome.ROUTED,
+            entry=entry,
+            case=after,
+            case_was=was,
+            pages=tuple(calls),
+            reason=way.reason,
+        )
 
     def _event(
         self,
         event: str,
         item: Item,
         case: Case,
+        at: datetime,
+        *,
         reason: str,
         step: str,
-        duty: OnDuty | None,
-        at: datetime,
+        duty: OnDuty | None = None,
         moved_from: str = "",
     ) -> dict[str, Any]:
         """Return the event without its item, which stands in the same row."""
@@ -254,3 +296,20 @@ class Desk:
             if duty.gap:
                 body["on_duty"]["gap"] = True
         return {name: value for name, value in body.items() if value}
+
+
+def _told_again(known: Known, event: str, reason: str, at: datetime) -> dict[str, Any] | None:
+    """Return an event for those who were told of the item before; None if nobody was."""
+    if not known.told:
+        return None
+    last = json.loads(known.told[-1])
+    kept = {
+        name: last[name] for name in ("unit", "account", "case_version", "state", "revision") if name in last
+    }
+    return {
+        **kept,
+        "event": event,
+        "at": at.isoformat(timespec="milliseconds"),
+        "reason": reason,
+        "step": "deleted",
+    }

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Handle:
     """Where an account is on a network.
 
-    `handle` is what people see (`@acmecards`, a Page's name, a feed's address); `native_id` is the network's id of
-    it where calls need one (X user id, Facebook Page id). `base_url` has no trailing slash. `listen` holds hashtags (`#acme`)
-    and brand words to search for. `settings` is what only this network knows (documented in docs/networks.md). `secret`
-    names the secret that holds its tokens.
+    `handle` is what people see (`@acmecards`, a Page's name, a feed's address); `native_id` is the network's
+    id of it where calls need one (X user id, Facebook Page id). `base_url` has no trailing slash. `listen`
+    holds hashtags (`#acme`) and brand words to search for. `settings` is what only this network knows
+    (documented in docs/networks.md). `secret` names the secret that holds its tokens.
     """
 
     network: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allhours.domain.errors import BadInput
 
@@ -60,11 +60,11 @@ class Item:
     """One thing an author said, an edit of it, or its deletion.
 
     `native_id` is the network's id of the post as text, the same from webhook, poll and re-read; with
-    `network` it is the key everywhere. `version` orders the states of one post (0 when it was first said, larger
-    is newer; the unit is the network's own). `conversation_id` groups what belongs to one case: under the brand's own post
-    it names the customer as well, so that two customers never share a case. `handle` is the
-    organisation's handle that heard it, `addressed` those of ours that the post names. `answer_needs` is what the
-    network's reply call will ask for beyond the id (Bluesky: root and parent with their cids).
+    `network` it is the key everywhere. `version` orders the states of one post (0 when it was first said,
+    larger is newer; the unit is the network's own). `conversation_id` groups what belongs to one case: under
+    the brand's own post it names the customer as well, so that two customers never share a case. `handle` is
+    the organisation's handle that heard it, `addressed` those of ours that the post names. `answer_needs` is
+    what the network's reply call will ask for beyond the id (Bluesky: root and parent with their cids).
     """
 
     network: str
@@ -130,7 +130,10 @@ _OPTIONAL = ("text", "language", "parent_id", "permalink")
 
 
 def item_to_json(item: Item) -> dict[str, Any]:
-    """Return the item as the common queue carries it; what is empty or usual (said, public, version 0) is left out."""
+    """Return the item as the common queue carries it.
+
+    What is empty or usual (said, public, version 0) is left out.
+    """
     body: dict[str, Any] = {
         "network": item.network,
         "id": item.native_id,
@@ -173,7 +176,9 @@ def item_from_json(body: object) -> Item:
             handle=_text(body, "handle"),
             conversation_id=_text(body, "conversation_id"),
             author=Author(
-                author_id=_text(author, "id"), handle=author.get("handle", ""), name=author.get("name", "")
+                author_id=_text(author, "id"),
+                handle=str(author.get("handle", "")),
+                name=str(author.get("name", "")),
             ),
             created_at=_instant(body["created_at"]),
             kind=Kind(body["kind"]),
@@ -190,11 +195,16 @@ def item_from_json(body: object) -> Item:
             answer_needs=MappingProxyType({str(k): str(v) for k, v in body.get("answer_needs", {}).items()}),
         )
     except KeyError as missing:
-        message = f"item {body.get('network', '?')}#{body.get('id', '?')}: field {missing} is missing"
+        message = f"item {_name(body)}: field {missing} is missing"
         raise BadInput(message) from None
-    except (AttributeError, TypeError, ValueError) as wrong:
-        message = f"item {body.get('network', '?')}#{body.get('id', '?')}: a field is wrong ({type(wrong).__name__})"
+    except (ArithmeticError, AttributeError, TypeError, ValueError) as wrong:
+        message = f"item {_name(body)}: a field is wrong ({type(wrong).__name__})"
         raise BadInput(message) from None
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    """Return what a person can look for; short, for it may be anything."""
+    return f"{body.get('network', '?')}#{body.get('id', '?')}"[:100]
 
 
 def _text(body: Mapping[str, Any], name: str) -> str:

@@ -1,4 +1,7 @@
-"""The organisation: units, accounts, handles, rules and rota, as the reviewed file says; compiled to JSON for the functions."""
+"""The organisation: units, accounts, handles, rules and rota, as the reviewed file says.
+
+Compiled to JSON for the functions.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allhours.domain.errors import BadInput
 from allhours.domain.handle import Handle
@@ -42,11 +45,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Words that tell the unit; every condition that is given must hold, any one word, pattern or hashtag is enough.
+    """Words that tell the unit.
 
-    `words` are whole words or phrases in lower case, matched without regard to case and accents; `patterns` are regular
-    expressions checked for linear shape; `languages` and `networks` narrow. `unit` may be "" for a rule that only
-    raises the priority.
+    Every condition that is given must hold, any one word, pattern or hashtag is enough.
+
+    `words` are whole words or phrases in lower case, matched without regard to case and accents; `patterns`
+    are regular expressions checked for linear shape; `languages` and `networks` narrow. `unit` may be "" for
+    a rule that only raises the priority.
     """
 
     rule_id: str
@@ -74,7 +79,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnDuty:
-    """The answer to "who?": the desk and members now, why, until when; `gap` when it is the fallback that stands in."""
+    """The answer to "who?": the desk and members now, why, until when.
+
+    `gap` when it is the fallback that stands in.
+    """
 
     unit: str
     desk: str
@@ -125,7 +133,10 @@ class Organisation:
         return self._by_address.get((network, handle)) or self._by_address.get((network, handle.casefold()))
 
     def account_for(self, unit: str, network: str, preferred: str = "") -> str:
-        """Return the unit's account to answer from: the preferred one if it is the unit's, one on that network, or its first."""
+        """Return the unit's account to answer from.
+
+        The preferred one if it is the unit's, one on that network, or its first.
+        """
         accounts = self.units[unit].accounts
         if preferred in accounts:
             return preferred
@@ -155,16 +166,25 @@ class Organisation:
         segment = window.who(now)
         if not segment.duties:
             return OnDuty(
-                unit=unit, desk=rota.fallback, members=self._fallback(rota), because="nobody is on duty", gap=True,
-                since=segment.start, until=segment.end,
-            )  # fmt: skip
+                unit=unit,
+                desk=rota.fallback,
+                members=self._fallback(rota),
+                because="nobody is on duty",
+                gap=True,
+                since=segment.start,
+                until=segment.end,
+            )
         desks = segment.desks
         desk = desks[sum(case.encode()) % len(desks)] if rota.choose == "hash" else desks[0]
         duties = [duty for duty in segment.duties if duty.desk == desk]
         return OnDuty(
-            unit=unit, desk=desk, members=tuple(duty.member for duty in duties if duty.member), because=duties[0].because,
-            since=max(duty.since for duty in duties), until=min(duty.until for duty in duties),
-        )  # fmt: skip
+            unit=unit,
+            desk=desk,
+            members=tuple(duty.member for duty in duties if duty.member),
+            because=duties[0].because,
+            since=max(duty.since for duty in duties),
+            until=min(duty.until for duty in duties),
+        )
 
     def _fallback(self, rota: UnitRota) -> tuple[str, ...]:
         if rota.fallback in rota.desks:
@@ -235,9 +255,13 @@ class Organisation:
 
 
 def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
-    """Return the organisation that `to_json` wrote; `BadInput` tells to compile it again when the format is another."""
+    """Return the organisation that `to_json` wrote.
+
+    `BadInput` tells to compile it again when the format is another.
+    """
     if body.get("format") != FORMAT:
-        message = f"the compiled organisation has format {body.get('format')!r}, this code reads {FORMAT}: deploy both together"
+        found = body.get("format")
+        message = f"the organisation is compiled in format {found!r}, not {FORMAT}: deploy both together"
         raise BadInput(message)
     return Organisation(
         name=body["name"],

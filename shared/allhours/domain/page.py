@@ -23,7 +23,7 @@ class Why(StrEnum):
     URGENT = "urgent"
     NOBODY_ON_DUTY = "nobody_on_duty"
     DEAD_LETTER = "dead_letter"
-    TOKEN_REFUSED = "token_refused"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a kind of page, no password
     NETWORK_SILENT = "network_silent"
 
 
@@ -51,7 +51,8 @@ def urgent(case: Case, duty: OnDuty, because: str, at: datetime) -> Page:
         unit=case.unit,
         member=duty.person,
         sms=_sms(
-            f"URGENT {case.unit}: a customer on {case.network} needs {duty.person} now. Case {case.case_id}, {because}"
+            f"URGENT {case.unit}: a customer on {case.network} needs {duty.person} now. "
+            f"Case {case.case_id}, {because}"
         ),
         subject=f"Urgent case for {case.unit} on {case.network}",
         story=(
@@ -73,13 +74,16 @@ def nobody_on_duty(case: Case, duty: OnDuty, at: datetime) -> Page:
         unit=case.unit,
         member=duty.person,
         sms=_sms(
-            f"NOBODY ON DUTY for {case.unit}: {duty.person} please take case {case.case_id} ({case.network}) or find cover"
+            f"NOBODY ON DUTY for {case.unit}: {duty.person} please take case {case.case_id} "
+            f"({case.network}) or find cover"
         ),
         subject=f"Nobody is on duty for {case.unit}",
         story=(
-            f"Case {case.case_id} from {case.network} reached {case.unit} at {at:%Y-%m-%d %H:%M} UTC and the rota names nobody.\n"
+            f"Case {case.case_id} from {case.network} reached {case.unit} at {at:%Y-%m-%d %H:%M} UTC "
+            "and the rota names nobody.\n"
             f"It went to the fallback, {duty.person}.\n"
-            f"Do: take the case, then fill the gap (until {datetime.fromtimestamp(duty.until, UTC):%Y-%m-%d %H:%M} UTC at least): "
+            f"Do: take the case, then fill the gap "
+            f"(until {datetime.fromtimestamp(duty.until, UTC):%Y-%m-%d %H:%M} UTC at least): "
             f"`allhours check` lists who could."
         ),
         at=at,
@@ -99,8 +103,10 @@ def dead_letter(where: str, reason: str, at: datetime) -> Page:
         ),
         subject=f"Dead letter: {where}",
         story=(
-            f"Something from {where} could not be handled: {reason}.\nNothing is lost: it is kept, with its id, until it is redriven.\n"
-            "Do: see runbook heading “Dead letters”; mend the cause, then run `allhours redrive`, which is safe to run twice."
+            f"Something from {where} could not be handled: {reason}.\n"
+            "Nothing is lost: it is kept, with its id, until it is redriven.\n"
+            "Do: see runbook heading “Dead letters”; mend the cause, then run `allhours redrive`, "
+            "which is safe to run twice."
         ),
         at=at,
     )
@@ -118,7 +124,7 @@ def token_refused(error: NetworkError, at: datetime) -> Page:
         subject=f"{error.network} refuses {error.handle}",
         story=(
             f"{error.network} turned our calls for {error.handle} down: {error.detail}.\n"
-            "Customers there are not heard until this is mended; what they say meanwhile is read afterwards.\n"
+            "Customers there are not heard until this is mended; what they say is read afterwards.\n"
             "Do: see runbook heading “A token is refused”."
         ),
         at=at,
@@ -126,7 +132,10 @@ def token_refused(error: NetworkError, at: datetime) -> Page:
 
 
 def network_silent(network: str, handle: str, since: datetime, at: datetime) -> Page:
-    """Tell that a channel has said nothing for longer than the organisation finds normal; once a day and handle."""
+    """Tell that a channel has said nothing for longer than the organisation finds normal.
+
+    Once a day and handle.
+    """
     hours = int((at - since).total_seconds() // 3600)
     return Page(
         page_id=f"silent#{network}#{handle}#{at:%Y-%m-%d}",
@@ -135,19 +144,27 @@ def network_silent(network: str, handle: str, since: datetime, at: datetime) -> 
         unit="operations",
         member="operations",
         sms=_sms(
-            f"SILENT {network} {handle}: nothing for {hours} h. Operations: post a test there, see `allhours doctor`"
+            f"SILENT {network} {handle}: nothing for {hours} h. "
+            "Operations: post a test there, see `allhours doctor`"
         ),
         subject=f"{network} {handle} is silent",
         story=(
-            f"Nothing has been heard for {handle} on {network} since {since:%Y-%m-%d %H:%M} UTC ({hours} hours).\n"
+            f"Nothing has been heard for {handle} on {network} "
+            f"since {since:%Y-%m-%d %H:%M} UTC ({hours} hours).\n"
             "Either nobody wrote, or we do not hear them.\nDo: see runbook heading “A network is silent”."
         ),
         at=at,
     )
 
 
+_SMS_CHARACTERS = str.maketrans(
+    {"“": '"', "”": '"', "\u2019": "'", "…": "...", "\n": " "}
+)  # others halve an SMS
+
+
 def _sms(text: str) -> str:
-    return text if len(text) < SMS_LIMIT else text[: SMS_LIMIT - 2] + "…"
+    text = text.translate(_SMS_CHARACTERS)
+    return text if len(text) < SMS_LIMIT else text[: SMS_LIMIT - 4] + "..."
 
 
 def page_to_json(page: Page) -> dict[str, Any]:
@@ -157,4 +174,5 @@ def page_to_json(page: Page) -> dict[str, Any]:
 
 def page_from_json(body: Mapping[str, Any]) -> Page:
     """Return the page that `page_to_json` wrote."""
-    return Page(**{**body, "why": Why(body["why"]), "at": datetime.fromisoformat(body["at"])})
+    values: dict[str, Any] = {**body, "why": Why(body["why"]), "at": datetime.fromisoformat(body["at"])}
+    return Page(**values)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from allhours.domain.item import Item, Kind, Visibility
+from allhours.domain.item import Item, Visibility
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,12 +31,12 @@ class Guess:
 class Classifier(Protocol):
     """The port for a trained judge; it sees the masked text and its language, never who wrote it."""
 
-    def __call__(self, text: str, language: str) -> Guess | None:
+    def __call__(self, text: str, language: str, /) -> Guess | None:
         """Return a guess, or None to pass."""
         ...
 
 
-def no_classifier(text: str, language: str) -> Guess | None:
+def no_classifier(_text: str, _language: str, /) -> Guess | None:
     """Pass on every text: rules only."""
     return None
 
@@ -124,7 +124,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in plain if not unicodedata.combining(char)).replace("’", "'")
+    return "".join(char for char in plain if not unicodedata.combining(char)).replace("\u2019", "'")
 
 
 def route(
@@ -162,10 +162,12 @@ _Rung = tuple[str, str, str, str]
 
 
 def _addressed(organisation: Organisation, item: Item, case: Case | None) -> _Rung | None:
-    """Name the unit whose own handle the author newly addressed; a general handle, or one asked for before, decides nothing."""
+    """Name the unit whose own handle the author newly addressed.
+
+    A general handle, or one asked for before, decides nothing.
+    """
     before = case.asked_for if case else ()
-    names = item.addressed or ((item.handle,) if item.kind is not Kind.ENTRY else ())
-    for name in names:
+    for name in item.addressed:
         handle = organisation.addressed(item.network, name)
         if handle and name not in before and not organisation.accounts[handle.account].general:
             return handle.unit, handle.account, "addressed", f"addressed {handle.handle}"

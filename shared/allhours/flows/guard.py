@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def guarded(item: Item) -> Item:
-    """Return the item with personal data masked wherever an author can write; guarding twice is guarding once."""
+    """Return the item with personal data masked wherever an author can write.
+
+    Guarding twice is guarding once.
+    """
     text = mask(item.text)
     name = mask(item.author.name)
     found = (*text.found, *name.found)

@@ -73,7 +73,10 @@ def take_in(
     ours: frozenset[str],
     at: datetime,
 ) -> int:
-    """Guard and queue the items, keep what is unreadable by its id, count the rest; return how many were queued."""
+    """Guard and queue the items, keep what is unreadable by its id, count the rest.
+
+    Return how many were queued.
+    """
     items: list[Item] = []
     letters: list[DeadLetter] = []
     for one in heard:
@@ -97,12 +100,18 @@ def take_in(
 
 
 def said_by(item: Item, ours: frozenset[str]) -> bool:
-    """Return whether one of our own handles wrote it: what we say opens no work, on whichever handle it is heard."""
+    """Return whether one of our own handles wrote it.
+
+    What we say opens no work, on whichever handle it is heard.
+    """
     return item.author.author_id in ours or item.author.handle.lstrip("@").casefold() in ours
 
 
 def unreadable_letter(post: Unreadable) -> DeadLetter:
-    """Return the dead letter of a post that its network does not document: its id and field, not its words."""
+    """Return the dead letter of a post that its network does not document.
+
+    Its id and field, not its words.
+    """
     where = " ".join(part for part in (post.network, post.handle) if part)
     field_note = f" (field {post.field})" if post.field else ""
     return DeadLetter(
@@ -113,7 +122,10 @@ def unreadable_letter(post: Unreadable) -> DeadLetter:
 
 
 def report(error: NetworkError, *, pages: Pages, intake: Intake, at: datetime) -> None:
-    """Count a network's trouble, and page when a person has to act; a rate limit or an outage passes by itself."""
+    """Count a network's trouble, and page when a person has to act.
+
+    A rate limit or an outage passes by itself.
+    """
     intake.troubles.append(error)
     if isinstance(error, Refused) and not isinstance(error, RateLimited):
         pages.call(page.token_refused(error, at))

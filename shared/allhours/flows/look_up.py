@@ -29,7 +29,10 @@ def look_up(
     ours: frozenset[str],
     at: datetime,
 ) -> None:
-    """Queue a profile item for each (author, conversations) that the network can name; one call for all of them."""
+    """Queue a profile item for each (author, conversations) that the network can name.
+
+    One call for all of them.
+    """
     try:
         found = book.authors(handle, tuple(asked), at=at)
     except NetworkError as error:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from allhours.domain.decision import Decision, Known
-    from allhours.domain.case import Case
-    from allhours.networks.contract import Cursor
-    from allhours.domain.page import Page
-    from allhours.domain.item import Item
-    from allhours.domain.handle import Handle
-    from datetime import datetime
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from allhours.domain.case import Case
+    from allhours.domain.decision import Decision, Known
+    from allhours.domain.handle import Handle
+    from allhours.domain.item import Item
+    from allhours.domain.page import Page
+    from allhours.networks.contract import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bookmark:
-    """A handle's cursor as stored: `version` guards the next save, `heard_at` is when something new last came."""
+    """A handle's cursor as stored.
+
+    `version` guards the next save, `heard_at` is when something new last came.
+    """
 
     cursor: Cursor
     version: int
@@ -52,7 +55,8 @@ class ItemQueue(Protocol):
 class DeadLetter:
     """Something that could not be handled: where it is from and why, never what it says.
 
-    `item` is set when it had passed the guard and can be queued again; the store keeps it, notices do not show it.
+    `item` is set when it had passed the guard and can be queued again; the store keeps it, notices do not
+    show it.
     """
 
     letter_id: str
@@ -103,7 +107,10 @@ class Topic(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What the store knows of the items at hand, read in one call: rows by item key, cases by conversation key."""
+    """What the store knows of the items at hand, read in one call.
+
+    Rows by item key, cases by conversation key.
+    """
 
     known: dict[str, Known]
     cases: dict[str, Case]
@@ -113,9 +120,8 @@ class Committed:
     """The words a commit answers with."""
 
     DONE = "done"
-    KNOWN = "known"  # the item's row was there: routed before
+    KNOWN = "known"  # the item's row is another than was read: read and decide again
     STALE = "stale"  # the case moved on: read and decide again
-    PAGED = "paged"  # a page of the same cause is there: commit again without it
 
 
 class Records(Protocol):
@@ -131,7 +137,10 @@ class Records(Protocol):
         ...
 
     def commit(self, decision: Decision, *, at: datetime) -> str:
-        """Write item, case and pages together; return one of `Committed`, or raise `Busy`."""
+        """Write item, case and pages together; return one of `Committed`, or raise `Busy`.
+
+        A page whose cause has paged before is left out, the others are not.
+        """
         ...
 
 
@@ -139,7 +148,7 @@ class KeptItems(Protocol):
     """What is stored of a handle's posts, for reading them again."""
 
     def recent(self, handle: Handle, *, since: datetime, most: int) -> Sequence[Item]:
-        """Return the items of the handle's kept cases opened since then, newest case first, tombstones left out."""
+        """Return the items of cases opened since then, newest case first, without tombstones."""
         ...
 
 

@@ -39,7 +39,10 @@ def receive(
     ours: frozenset[str],
     at: datetime,
 ) -> Response:
-    """Return 200 once everything is queued, 403 for a delivery that the network did not sign; anything raised is retried by it."""
+    """Return 200 once everything is queued, 403 for a delivery that the network did not sign.
+
+    Anything raised is retried by it.
+    """
     try:
         if delivery.method == "GET":
             greeting = push.greet(delivery)

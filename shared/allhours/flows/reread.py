@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
 from allhours.domain.errors import NetworkError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OFTEN = timedelta(days=2)  # cases this young are read again at every call
 ALL = timedelta(days=30)  # once a day everything this young; X and Meta ask for deletions within 24 hours
+QUIET_FROM, QUIET_UNTIL = time(3, 0), time(3, 15)  # UTC; the one call a day that reads it all
 MOST = 500  # posts a call and handle, a few requests of 100; the rest at the next call
 
 
@@ -33,7 +34,7 @@ def reread(
     at: datetime,
 ) -> None:
     """Queue what changed since it was kept; the router applies it by version."""
-    window = ALL if at.hour == 3 and at.minute < 15 else OFTEN
+    window = ALL if QUIET_FROM <= at.time() < QUIET_UNTIL else OFTEN
     items = kept.recent(handle, since=at - window, most=MOST)
     try:
         take_in(

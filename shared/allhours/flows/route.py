@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allhours.domain.decision import Outcome
@@ -25,17 +25,18 @@ TRIES = 4  # a case that two routers want changes hands within a write; four are
 
 @dataclass(kw_only=True)
 class Routed:
-    """What became of a batch: outcomes, pages written, and the places of items that are to come again."""
+    """What became of a batch: outcomes, and the places of items that are to come again."""
 
     outcomes: Counter[str] = field(default_factory=Counter[str])
-    paged: int = 0
     again: list[int] = field(default_factory=list[int])
     why_again: list[str] = field(default_factory=list[str])
     slowest_ms: float = 0.0
 
 
 def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at: datetime) -> Routed:
-    """Route each (place, item) exactly once; an item whose write is turned down for now is returned in `again`.
+    """Route each (place, item) exactly once.
+
+    An item whose write is turned down for now is returned in `again`.
 
     Items are taken in the order in which they were said, so that a batch keeps a conversation's order.
     """
@@ -52,7 +53,7 @@ def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at
         return routed
     for place, item in ordered:
         try:
-            outcome = _route_one(item, desk=desk, records=records, world=world, routed=routed, at=at)
+            outcome = _route_one(item, desk=desk, records=records, world=world, at=at)
         except Busy as busy:
             routed.again.append(place)
             routed.why_again.append(str(busy))
@@ -63,9 +64,7 @@ def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at
     return routed
 
 
-def _route_one(
-    item: Item, *, desk: Desk, records: Records, world: World, routed: Routed, at: datetime
-) -> Outcome:
+def _route_one(item: Item, *, desk: Desk, records: Records, world: World, at: datetime) -> Outcome:
     for _ in range(TRIES):
         known = world.known.get(item.key)
         conversation_key = _conversation(item, world)
@@ -73,14 +72,14 @@ def _route_one(
         if decision.entry is None:
             return decision.outcome
         answer = records.commit(decision, at=at)
-        if answer == Committed.PAGED:
-            decision = replace(decision, pages=())
-            answer = records.commit(decision, at=at)
         if answer == Committed.DONE:
-            routed.paged += len(decision.pages)
             _remember(world, decision)
             return decision.outcome
-        _refresh(records, world, item, conversation_key)
+        world.known.pop(item.key, None)
+        world.cases.pop(conversation_key, None)
+        fresh = _read(records, [item], consistent=True)
+        world.known.update(fresh.known)
+        world.cases.update(fresh.cases)
     message = f"{item.key}: its case changed {TRIES} times while it was being routed"
     raise Busy(message)
 
@@ -97,27 +96,22 @@ def _parent(item: Item) -> str:
     return f"{item.network}#{item.parent_id}"
 
 
-def _read(records: Records, items: Iterable[Item]) -> World:
-    """Read the rows of the items, of what they answer, and of their conversations; then those that only the rows name."""
+def _read(records: Records, items: Iterable[Item], *, consistent: bool = False) -> World:
+    """Read the rows of the items, of what they answer, and of their conversations.
+
+    Then those that only the rows name.
+    """
     asked = list(items)
     item_keys = dict.fromkeys(
         [item.key for item in asked]
         + [_parent(i) for i in asked if i.parent_id != i.conversation_id and i.parent_id]
     )
     conversations = dict.fromkeys(item.conversation_key for item in asked)
-    world = records.read(tuple(item_keys), tuple(conversations))
+    world = records.read(tuple(item_keys), tuple(conversations), consistent=consistent)
     named = {_conversation(item, world) for item in asked} - set(conversations)
     if named:
-        world.cases.update(records.read((), tuple(named)).cases)
+        world.cases.update(records.read((), tuple(named), consistent=consistent).cases)
     return world
-
-
-def _refresh(records: Records, world: World, item: Item, conversation_key: str) -> None:
-    fresh = records.read((item.key,), (conversation_key,), consistent=True)
-    world.known.pop(item.key, None)
-    world.cases.pop(conversation_key, None)
-    world.known.update(fresh.known)
-    world.cases.update(fresh.cases)
 
 
 def _remember(world: World, decision: Decision) -> None:

@@ -19,7 +19,10 @@ PAGE_WITHIN = timedelta(seconds=60)  # the stream forwards a page in a second; a
 def watch(
     *, organisation: Organisation, networks: tuple[str, ...], cursors: Cursors, pages: Pages, at: datetime
 ) -> int:
-    """Call a person for each handle that has been silent for longer than its network's limit; return how many are."""
+    """Call a person for each handle that has been silent for longer than its network's limit.
+
+    Return how many are.
+    """
     silent = 0
     for handle in organisation.handles:
         limit = organisation.silent_after.get(handle.network)

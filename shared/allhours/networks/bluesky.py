@@ -91,7 +91,8 @@ capabilities = Capabilities(
     found_again="by its own record key (getRecord); direct messages by reading the conversation",
     idempotent_replies=True,
     needs=("an account", "an app password that allows direct messages"),
-    secret_fields=("identifier", "app_password", "accessJwt", "refreshJwt", "did", "pds"),
+    secret_fields=("identifier", "app_password"),
+    optional_secret_fields=("accessJwt", "refreshJwt", "did", "pds"),  # written by us beside the others
     leaves_alone=(
         "firehose: needs a socket that stays open",
         "searchPostsV2: behind a feature gate",

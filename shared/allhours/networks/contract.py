@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, runtime_checkable, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from allhours.domain.errors import NetworkError
 
 if TYPE_CHECKING:
-    from allhours.domain.item import Author, Heard, Item
     from allhours.domain.handle import Handle
+    from allhours.domain.item import Author, Heard, Item
 
 Cursor = Mapping[str, Any]
 """Where reading stands, per stream of the network; JSON, written and understood by the network alone."""
@@ -24,8 +24,8 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 class Fetched:
     """One step of reading: queue `heard` first, then save `cursor`.
 
-    `trouble` is what ended one stream early while the others went on; its consequences (when to ask again) are
-    already in `cursor`.
+    `trouble` is what ended one stream early while the others went on; its consequences (when to ask again)
+    are already in `cursor`.
     """
 
     heard: tuple[Heard, ...] = ()
@@ -63,8 +63,8 @@ class Credentials(Protocol):
     ) -> Mapping[str, str]:
         """Return newer fields than `stale`, asking the network at most once across all functions.
 
-        Takes the lock, reads the secret again, returns it when somebody else renewed it meanwhile; otherwise calls
-        `ask(fields)` and stores what it returns **before** anybody uses it (single-use refresh tokens).
+        Takes the lock, reads the secret again, returns it when somebody else renewed it meanwhile; otherwise
+        calls `ask(fields)` and stores what it returns **before** anybody uses it (single-use refresh tokens).
         """
         ...
 
@@ -74,7 +74,10 @@ class Source(Protocol):
     """A network that can be polled."""
 
     def fetch(self, handle: Handle, cursor: Cursor, *, at: datetime) -> Iterator[Fetched]:
-        """Yield what is new for the handle, step by step; each step's cursor is safe once its items are queued."""
+        """Yield what is new for the handle, step by step.
+
+        Each step's cursor is safe once its items are queued.
+        """
         ...
 
 
@@ -100,7 +103,10 @@ class Push(Protocol):
         ...
 
     def unpack(self, body: bytes, handles: Sequence[Handle], *, at: datetime) -> tuple[Heard, ...]:
-        """Return everything in a verified body; a malformed entry becomes `Unreadable` and the rest goes on."""
+        """Return everything in a verified body.
+
+        A malformed entry becomes `Unreadable` and the rest goes on.
+        """
         ...
 
 
@@ -156,15 +162,18 @@ class Posted:
 
 
 class DefiniteNo(NetworkError):
-    """The answer had no effect and never will (reliability.md §3, assumption A1); anything else raised is a doubt."""
+    """The answer had no effect and never will (reliability.md §3, assumption A1).
+
+    Anything else raised is a doubt.
+    """
 
 
 @runtime_checkable
 class Replier(Protocol):
     """A network on which we can answer.
 
-    `send` makes exactly one POST. It returns what is on record, raises `DefiniteNo` when the network turned it down,
-    and lets every other `NetworkError` stand for doubt, which only `find` may resolve.
+    `send` makes exactly one POST. It returns what is on record, raises `DefiniteNo` when the network turned
+    it down, and lets every other `NetworkError` stand for doubt, which only `find` may resolve.
     """
 
     def permission(self, handle: Handle, item: Item, *, at: datetime) -> Permission:
@@ -200,9 +209,10 @@ class Replier(Protocol):
 class Capabilities:
     """What a network can do, what it costs and what we leave alone: the manifest behind `docs/networks.md`.
 
-    `reads` and `pushes` name streams; `polls_every` is the cadence we advise; `settles_within` is S and `seen_within` V of
-    reliability.md §3; `found_again` says how a sent reply is found after a crash; `length` is the rule in words;
-    `storage_within` limits how long the network lets us keep a post; `leaves_alone` is what we do not do, with the reason.
+    `reads` and `pushes` name streams; `polls_every` is the cadence we advise; `settles_within` is S and
+    `seen_within` V of reliability.md §3; `found_again` says how a sent reply is found after a crash; `length`
+    is the rule in words; `storage_within` limits how long the network lets us keep a post; `leaves_alone` is
+    what we do not do, with the reason.
     """
 
     name: str
@@ -229,6 +239,7 @@ class Capabilities:
     cost_per_reply_usd: float = 0.0
     needs: tuple[str, ...]
     secret_fields: tuple[str, ...]
+    optional_secret_fields: tuple[str, ...] = ()
     app_secret_fields: tuple[str, ...] = ()
     leaves_alone: tuple[str, ...] = ()
     api_pages: tuple[str, ...]

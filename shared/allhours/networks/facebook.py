@@ -87,7 +87,8 @@ capabilities = Capabilities(
         "Advanced Access to pages_messaging for Messenger",
         "a Page token, better the user token of a Business System User that may make one",
     ),
-    secret_fields=("page_token", "user_token"),
+    secret_fields=("page_token",),
+    optional_secret_fields=("user_token",),
     app_secret_fields=("app_secret", "verify_token"),
     leaves_alone=(
         "recommendations and ratings: a later issue",

@@ -67,7 +67,8 @@ capabilities = Capabilities(
     found_again="nothing is sent",
     idempotent_replies=False,
     needs=("nothing; for some feeds a password or an address that is itself a secret",),
-    secret_fields=("address", "user", "password"),
+    secret_fields=(),
+    optional_secret_fields=("address", "user", "password"),
     leaves_alone=(
         "WebSub: a lease to renew per feed, and polling beside it; every five minutes is enough for blogs",
         "comment feeds that an entry points to: name each as a handle of its own",

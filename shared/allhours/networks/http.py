@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -32,7 +32,7 @@ class Reply:
     body: bytes
     url: str
 
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 - foreign JSON, checked by `parse`
         """Return the body as JSON; `ValueError` when it is none (a block page in HTML, say)."""
         return json.loads(self.body)
 
@@ -59,7 +59,10 @@ class Http:
         form: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
     ) -> Reply:
-        """Make one request; `Unreachable` for anything without a whole answer, `Malformed` for one that is too large."""
+        """Make one request.
+
+        `Unreachable` for anything without a whole answer, `Malformed` for one that is too large.
+        """
         try:
             with self._session.request(
                 method,

@@ -1,10 +1,11 @@
 """How to read without a hole: rules that every polled network shares.
 
-The source shows pages newest first and new posts arrive at the top while we page. `newest_first` keeps three marks in
-the cursor: `low`, below which everything is queued; `top`, the newest seen when this walk began; `resume`, where
-an unfinished walk goes on. `low` moves to `top` only when the walk has reached it, so a spent page budget is a stored
-gap that the next polls fill (reliability.md §2.2). `seen` holds the keys of the overlap behind `low` (§2.3): ids are not arrival
-order, so every poll looks a little behind, and what it knows already is dropped before it costs a queue call.
+The source shows pages newest first and new posts arrive at the top while we page. `newest_first` keeps three
+marks in the cursor: `low`, below which everything is queued; `top`, the newest seen when this walk began;
+`resume`, where an unfinished walk goes on. `low` moves to `top` only when the walk has reached it, so a spent
+page budget is a stored gap that the next polls fill (reliability.md §2.2). `seen` holds the keys of the
+overlap behind `low` (§2.3): ids are not arrival order, so every poll looks a little behind, and what it knows
+already is dropped before it costs a queue call.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ MOST_SEEN = 400  # keys kept per stream: about 10 kB, far below a row's 400 kB, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a newest-first stream: its posts, the mark of each, and the token of the next older page."""
+    """One page of a newest-first stream.
+
+    Its posts, the mark of each, and the token of the next older page.
+    """
 
     posts: tuple[tuple[str, Heard], ...]
     older: str | None
@@ -43,10 +47,10 @@ def newest_first(
 ) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
     """Yield (posts, marks) a page at a time until `low` is reached or `budget` pages are spent.
 
-    `read(floor, token)` reads one page of what is newer than `floor` ("" for the start); `newer(a, b)` compares two marks;
-    `overlap(mark)` is a mark a little older. On the very first poll (`low` absent) one page is read and its top
-    becomes `low`, or `start` when the page is empty: history before the deployment is nobody's case, and the
-    first burst after it is.
+    `read(floor, token)` reads one page of what is newer than `floor` ("" for the start); `newer(a, b)`
+    compares two marks; `overlap(mark)` is a mark a little older. On the very first poll (`low` absent) one
+    page is read and its top becomes `low`, or `start` when the page is empty: history before the deployment
+    is nobody's case, and the first burst after it is.
     """
     low: str = marks.get("low", "")
     top: str = marks.get("top", "")
@@ -87,9 +91,9 @@ def read_streams(
 ) -> Iterator[Fetched]:
     """Read each stream in turn and yield its steps; one stream's trouble never stops the next.
 
-    A `RateLimited` stream rests until its `retry_at` (kept as `not_before` in its marks); an unchanged cursor is yielded as the
-    same object, so that nothing is written when nothing came. `Expired` passes through as trouble like any refusal:
-    the network has already tried to renew.
+    A `RateLimited` stream rests until its `retry_at` (kept as `not_before` in its marks); an unchanged cursor
+    is yielded as the same object, so that nothing is written when nothing came. `Expired` passes through as
+    trouble like any refusal: the network has already tried to renew.
     """
     whole: Cursor = cursor
     for name, read in streams.items():
@@ -110,7 +114,10 @@ def read_streams(
 
 
 def instant_of(value: str) -> datetime:
-    """Return an ISO 8601 text as UTC; a missing zone is a `ValueError`, for a guess would move somebody's clock."""
+    """Return an ISO 8601 text as UTC.
+
+    A missing zone is a `ValueError`, for a guess would move somebody's clock.
+    """
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         message = "the time has no zone"

@@ -77,7 +77,8 @@ capabilities = Capabilities(
     cost_per_read_usd=0.001,  # owned reads; a search hit costs 0.005, a message 0.010, an author 0.010
     cost_per_reply_usd=0.015,  # with a link 0.200
     needs=("a developer app with credit, owned by the brand's account", "a user token of each handle"),
-    secret_fields=("access_token", "refresh_token", "client_id", "client_secret", "scope", "bearer_token"),
+    secret_fields=("access_token",),
+    optional_secret_fields=("refresh_token", "client_id", "client_secret", "scope", "bearer_token"),
     app_secret_fields=("consumer_secret",),
     leaves_alone=(
         "OAuth 1.0a tokens: they cannot subscribe to private events",

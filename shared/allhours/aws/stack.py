@@ -1,0 +1,122 @@
+"""A deployed stack, for the people who run it: its parts by name, through their own AWS credentials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from allhours.aws.clients import CONFIG, code_of, dynamodb, sns, sqs
+from allhours.aws.cursors import DynamoCursors
+from allhours.aws.item_queue import SqsItemQueue
+from allhours.aws.records import DynamoDeadLetters, DynamoPages, DynamoRecords
+from allhours.aws.secrets import SecretsManagerCredentials
+from allhours.aws.topics import SnsTopic
+from allhours.domain.errors import BadInput
+from allhours.domain.event import case_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One deployed Allhours."""
+
+    name: str
+    stage: str
+    outputs: Mapping[str, str]
+
+    @staticmethod
+    def named(name: str) -> Stack:
+        """Find a stack by its name; `BadInput` says what to look at when it cannot be found."""
+        look_at = "check --stack, AWS_PROFILE and AWS_REGION"
+        try:
+            found = boto3.client("cloudformation", config=CONFIG).describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            message = f"no stack {name!r} is to be seen ({code_of(error)}): {look_at}"
+            raise BadInput(message) from None
+        except BotoCoreError as error:
+            message = f"AWS cannot be asked ({type(error).__name__}): {look_at}"
+            raise BadInput(message) from None
+        given = {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])}
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+        return Stack(name, given.get("Stage", ""), outputs)
+
+    @property
+    def table(self) -> str:
+        """Return the records table's name."""
+        return self.output("RecordsTable")
+
+    def output(self, name: str) -> str:
+        """Return an output; `BadInput` when the stack is not one of ours."""
+        try:
+            return self.outputs[name]
+        except KeyError:
+            message = f"stack {self.name!r} has no output {name}: is it an Allhours stack?"
+            raise BadInput(message) from None
+
+    def records(self, retention: timedelta) -> DynamoRecords:
+        """Return its items and cases."""
+        return DynamoRecords(self.table, retention)
+
+    @cached_property
+    def cursors(self) -> DynamoCursors:
+        """Return where reading stands."""
+        return DynamoCursors(self.table)
+
+    @cached_property
+    def pages(self) -> DynamoPages:
+        """Return its outbox of pages."""
+        return DynamoPages(self.table)
+
+    @cached_property
+    def dead_letters(self) -> DynamoDeadLetters:
+        """Return what could not be handled."""
+        return DynamoDeadLetters(self.table)
+
+    @cached_property
+    def queue(self) -> SqsItemQueue:
+        """Return the common queue."""
+        return SqsItemQueue(self.output("CommonQueueUrl"))
+
+    @cached_property
+    def topic(self) -> SnsTopic:
+        """Return the topic of case events."""
+        return SnsTopic(self.output("EventsTopicArn"))
+
+    @cached_property
+    def credentials(self) -> SecretsManagerCredentials:
+        """Return its secrets."""
+        return SecretsManagerCredentials(f"allhours/{self.stage}/", self.table)
+
+    def waiting(self, output: str) -> int:
+        """Return about how many messages wait in one of its queues."""
+        told = sqs().get_queue_attributes(
+            QueueUrl=self.output(output),
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )["Attributes"]
+        return sum(map(int, told.values()))
+
+    def subscribers(self, output: str) -> int:
+        """Return how many confirmed subscriptions a topic has."""
+        told = sns().get_topic_attributes(TopicArn=self.output(output))["Attributes"]
+        return int(told.get("SubscriptionsConfirmed", "0"))
+
+    def events_since(self, since: datetime) -> Iterator[dict[str, Any]]:
+        """Yield every case event since an instant, from the whole table: for repairs, not for every day."""
+        pages = (
+            dynamodb()
+            .get_paginator("scan")
+            .paginate(TableName=self.table, FilterExpression="attribute_exists(event)", ConsistentRead=True)
+        )
+        for page in pages:
+            for row in page["Items"]:
+                told = json.loads(row["event"]["S"])
+                if told["at"] >= since.isoformat(timespec="milliseconds"):
+                    yield case_event(told, json.loads(row["item"]["S"]), row["in_case"]["S"])
