@@ -171,6 +171,7 @@ class _Desk:
                     authors,
                     handle=handle,
                     book=book,
+                    authors=wiring.authors(),
                     queue=wiring.item_queue(),
                     dead_letters=wiring.dead_letters(),
                     pages=wiring.pages(),

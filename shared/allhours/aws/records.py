@@ -8,6 +8,7 @@
 | `PAGE#page` | a page; in the list `PAGES` until it was sent | `PAGES` |
 | `DEAD#letter` | what could not be handled | `DEAD` |
 | `CURSOR#network#account#handle` | where reading stands | |
+| `AUTHOR#network#id` | who an author is, for some days | |
 | `LOCK#secret` | who is renewing a token | |
 """
 
@@ -24,12 +25,13 @@ from allhours.aws.clients import code_of, dynamodb, passing_trouble
 from allhours.domain.case import Case, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
 from allhours.domain.errors import Busy
-from allhours.domain.item import Item, item_from_json, item_to_json
+from allhours.domain.item import Author, Item, item_from_json, item_to_json
 from allhours.domain.page import Page, dead_letter, page_from_json, page_to_json
+from allhours.domain.personal_data import mask
 from allhours.flows.ports import Committed, DeadLetter, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
 MOST_TOLD = 50  # events kept per item; somebody who edits more often is not worth a bigger row
+AUTHOR_KEPT = timedelta(days=7)
 LETTER_KEPT = timedelta(days=90)
 PAGE_KEPT = timedelta(days=90)
 
@@ -65,7 +68,7 @@ class DynamoRecords:
         by_case = {f"CASE#{case_key_of(key)}": key for key in conversation_keys}
         wanted = [*(f"ITEM#{key}" for key in item_keys), *by_case]
         world = World(known={}, cases={})
-        for row in self._get(wanted, consistent=consistent):
+        for row in get_rows(self._table, wanted, consistent=consistent):
             key = row["key"]["S"]
             if key in by_case:
                 case = case_from_json(json.loads(row["case"]["S"]))
@@ -73,23 +76,6 @@ class DynamoRecords:
             else:
                 world.known[key.removeprefix("ITEM#")] = _known(row)
         return world
-
-    def _get(self, keys: Sequence[str], *, consistent: bool = True) -> Iterator[Row]:
-        for start in range(0, len(keys), BATCH):
-            asked = [{"key": {"S": key}} for key in keys[start : start + BATCH]]
-            for _ in range(4):
-                with passing_trouble("reading records"):
-                    answer = dynamodb().batch_get_item(
-                        RequestItems={self._table: {"Keys": asked, "ConsistentRead": consistent}}
-                    )
-                yield from answer["Responses"].get(self._table, ())
-                left = answer.get("UnprocessedKeys", {}).get(self._table)
-                if not left:
-                    break
-                asked = left["Keys"]  # type: ignore[assignment] # the same shape, typed wider
-            else:
-                message = "reading records: the table leaves keys unprocessed"
-                raise Busy(message)
 
     def commit(self, decision: Decision, *, at: datetime) -> str:
         """Write the item, its case and the pages that are news in one transaction."""
@@ -129,7 +115,7 @@ class DynamoRecords:
         keys: list[str] = []
         for key in cases:
             case_id = key.partition("#")[2]
-            row = next(iter(self._get([key])), None)
+            row = next(iter(get_rows(self._table, [key])), None)
             if row is None:
                 continue
             keys.append("ITEM#" + case_from_json(json.loads(row["case"]["S"])).first_item)
@@ -138,19 +124,19 @@ class DynamoRecords:
                 break
         return [
             item_from_json(json.loads(r["item"]["S"]))
-            for r in self._get(keys[:most])
+            for r in get_rows(self._table, keys[:most])
             if not r["deleted"]["BOOL"]
         ]
 
     def item(self, item_key: str) -> Mapping[str, Any] | None:
         """Return an item's row as one JSON object, for people who ask why."""
-        row = next(iter(self._get([f"ITEM#{item_key}"])), None)
+        row = next(iter(get_rows(self._table, [f"ITEM#{item_key}"])), None)
         return _shown(row) if row else None
 
     def case(self, case_id: str) -> Case | None:
         """Return a case by its id, the current one of its conversation or an earlier one."""
         for key in (f"CASE#{case_id.partition('.')[0]}", f"OLD#{case_id}"):
-            row = next(iter(self._get([key])), None)
+            row = next(iter(get_rows(self._table, [key])), None)
             if row and (case := case_from_json(json.loads(row["case"]["S"]))).case_id == case_id:
                 return case
         return None
@@ -159,7 +145,7 @@ class DynamoRecords:
         """Return everything on record about a case's items, in the order in which it was said."""
         keys = [f"ITEM#{case.first_item}", *query_list(self._table, f"CASE#{case.case_id}")]
         return sorted(
-            (_shown(row) for row in self._get(list(dict.fromkeys(keys)))),
+            (_shown(row) for row in get_rows(self._table, list(dict.fromkeys(keys)))),
             key=lambda row: str(row["item"]["created_at"]),
         )
 
@@ -260,6 +246,25 @@ def put_page(table: str, page: Page, at: datetime) -> TransactWriteItemTypeDef:
     return put_if(table, row, "key", None)
 
 
+def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Iterator[Row]:
+    """Yield the rows that are there, a hundred a call; `Busy` when the table leaves some unread."""
+    for start in range(0, len(keys), BATCH):
+        asked = [{"key": {"S": key}} for key in keys[start : start + BATCH]]
+        for _ in range(4):
+            with passing_trouble("reading records"):
+                answer = dynamodb().batch_get_item(
+                    RequestItems={table: {"Keys": asked, "ConsistentRead": consistent}}
+                )
+            yield from answer["Responses"].get(table, ())
+            left = answer.get("UnprocessedKeys", {}).get(table)
+            if not left:
+                break
+            asked = left["Keys"]  # type: ignore[assignment] # the same shape, typed wider
+        else:
+            message = "reading records: the table leaves keys unprocessed"
+            raise Busy(message)
+
+
 def query_list(
     table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
 ) -> Iterator[str]:
@@ -317,6 +322,35 @@ def _failed_conditions(error: ClientError, doing: str) -> list[bool]:
         message = f"{doing}: {', '.join(other) or 'cancelled without a reason'}"
         raise Busy(message) from error
     return [code == "ConditionalCheckFailed" for code in codes]
+
+
+class DynamoAuthors:
+    """What look-ups told of authors, for a week."""
+
+    def __init__(self, table: str) -> None:
+        """Remember the table."""
+        self._table = table
+
+    def known(self, network: str, author_ids: Sequence[str]) -> Mapping[str, Author]:
+        """Return those on record, in one call for up to a hundred."""
+        rows = get_rows(self._table, [f"AUTHOR#{network}#{author_id}" for author_id in author_ids])
+        told = (json.loads(row["author"]["S"]) for row in rows)
+        return {
+            one["id"]: Author(author_id=one["id"], handle=one["handle"], name=one["name"]) for one in told
+        }
+
+    def remember(self, network: str, authors: Iterable[Author], *, at: datetime) -> None:
+        """Keep each for a week, with what the guard leaves of a name."""
+        expires = str(int((at + AUTHOR_KEPT).timestamp()))
+        for author in authors:
+            body = {"id": author.author_id, "handle": author.handle, "name": mask(author.name).text}
+            row: Row = {
+                "key": {"S": f"AUTHOR#{network}#{author.author_id}"},
+                "author": {"S": compact(body)},
+                "expires_at": {"N": expires},
+            }
+            with passing_trouble("remembering an author"):
+                dynamodb().put_item(TableName=self._table, Item=row)
 
 
 class DynamoPages:

@@ -8,7 +8,7 @@ from allhours.aws import settings
 from allhours.aws.cursors import DynamoCursors
 from allhours.aws.item_queue import SqsItemQueue
 from allhours.aws.organisation import organisation
-from allhours.aws.records import DynamoDeadLetters, DynamoPages, DynamoRecords
+from allhours.aws.records import DynamoAuthors, DynamoDeadLetters, DynamoPages, DynamoRecords
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.topics import SnsPager, SnsTopic
 from allhours.domain.decision import Desk
@@ -42,6 +42,12 @@ def records() -> DynamoRecords:
 def pages() -> DynamoPages:
     """Return the outbox of pages."""
     return DynamoPages(settings.records_table())
+
+
+@cache
+def authors() -> DynamoAuthors:
+    """Return what look-ups told of authors."""
+    return DynamoAuthors(settings.records_table())
 
 
 @cache

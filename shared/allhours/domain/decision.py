@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from allhours.domain.organisation import OnDuty, Organisation
     from allhours.domain.page import Page
 
+_AT_NAME = re.compile(r"@[\w.-]+(?:@[\w.-]+)?")
 EVENT_SCHEMA = "allhours.case-event/1"
 
 
@@ -121,8 +123,14 @@ class Desk:
         return self._open(item, None, conversation_key, at)
 
     def _for_us(self, item: Item) -> Item:
-        """Return the item with only our own handles among those it names."""
-        ours = tuple(name for name in item.addressed if self.organisation.addressed(item.network, name))
+        """Return the item with our own handles, and no others, as addressed: those it names first.
+
+        Two of our handles hear a post that names both, and either copy may come first: both must say
+        the same.
+        """
+        named = (name.rstrip(".-") for name in _AT_NAME.findall(item.text)) if "@" in item.text else ()
+        handles = (self.organisation.addressed(item.network, name) for name in (*named, *item.addressed))
+        ours = tuple(dict.fromkeys(handle.handle for handle in handles if handle))
         return item if ours == item.addressed else replace(item, addressed=ours)
 
     def _open(self, item: Item, was: Case | None, conversation_key: str, at: datetime) -> Decision:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import DeadLetters, ItemQueue, Pages
+    from allhours.flows.ports import DeadLetters, ItemQueue, KnownAuthors, Pages
     from allhours.networks.contract import AuthorBook
 
 
@@ -22,6 +22,7 @@ def look_up(
     *,
     handle: Handle,
     book: AuthorBook,
+    authors: KnownAuthors,
     queue: ItemQueue,
     dead_letters: DeadLetters,
     pages: Pages,
@@ -29,15 +30,19 @@ def look_up(
     ours: frozenset[str],
     at: datetime,
 ) -> None:
-    """Queue a profile item for each (author, conversations) that the network can name.
+    """Queue a profile item for each (author, conversations) that can be named.
 
-    One call for all of them.
+    Those looked up in the last days are not asked for again; the others take one call for all of them.
     """
-    try:
-        found = book.authors(handle, tuple(asked), at=at)
-    except NetworkError as error:
-        report(error, pages=pages, intake=intake, at=at)
-        return
+    found = dict(authors.known(handle.network, tuple(asked)))
+    if strangers := tuple(author_id for author_id in asked if author_id not in found):
+        try:
+            told = book.authors(handle, strangers, at=at)
+        except NetworkError as error:
+            report(error, pages=pages, intake=intake, at=at)
+        else:
+            authors.remember(handle.network, told.values(), at=at)
+            found |= told
     profiles = [
         _profile(handle, author, conversation, at)
         for author_id, author in found.items()

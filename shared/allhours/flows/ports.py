@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from allhours.domain.case import Case
     from allhours.domain.decision import Decision, Known
     from allhours.domain.handle import Handle
-    from allhours.domain.item import Item
+    from allhours.domain.item import Author, Item
     from allhours.domain.page import Page
     from allhours.networks.contract import Cursor
 
@@ -152,9 +152,13 @@ class KeptItems(Protocol):
         ...
 
 
-class Metrics(Protocol):
-    """Counters, by name and network; one line a batch."""
+class KnownAuthors(Protocol):
+    """Who an author is, as a network told lately; some networks charge for every answer."""
 
-    def count(self, name: str, value: float, *, network: str = "") -> None:
-        """Add to a counter."""
+    def known(self, network: str, author_ids: Sequence[str]) -> Mapping[str, Author]:
+        """Return those looked up in the last days."""
+        ...
+
+    def remember(self, network: str, authors: Iterable[Author], *, at: datetime) -> None:
+        """Keep what was told for some days."""
         ...
