@@ -1,0 +1,1 @@
+"""The `allhours` command for cloud teams: check, compile and question the organisation file."""

@@ -1,0 +1,320 @@
+"""The shape of the organisation file as JSON Schema; `docs/organisation.schema.json` is this, for editors.
+
+`errorMessage` holds the mend for a value of the wrong shape, `x-noun` what the keys of a mapping name.
+Editors show the first and skip the second.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from allhours.networks import NETWORKS
+
+Schema = dict[str, Any]
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _text(description: str, **more: object) -> Schema:
+    return {
+        "type": "string",
+        "pattern": r"\S",
+        "errorMessage": "must not be blank",
+        "maxLength": 1000,
+        "description": description,
+        **more,
+    }
+
+
+def _shaped(description: str, pattern: str, mend: str, **more: object) -> Schema:
+    return {"type": "string", "pattern": pattern, "errorMessage": mend, "description": description, **more}
+
+
+def _id(description: str) -> Schema:
+    mend = "an id is lower-case letters, digits, - and _, begins with a letter and has at most 40"
+    return _shaped(description, r"^[a-z][a-z0-9_-]{0,39}$", mend)
+
+
+def _duration(description: str, **more: object) -> Schema:
+    return _shaped(description, r"^\d{1,5}[mhd]$", 'write a length as "30m", "6h" or "90d"', **more)
+
+
+def _whole(description: str, least: int, most: int, **more: object) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most, "description": description, **more}
+
+
+def _date(description: str) -> Schema:
+    return _shaped(description, r"^\d{4}-\d{2}-\d{2}$", "write a date as 2027-01-31")
+
+
+def _instant(description: str) -> Schema:
+    mend = 'write an instant with its offset, as "2027-01-31T09:00Z"'
+    return _shaped(description, r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$", mend)
+
+
+def _clock(description: str, *, end: bool = False) -> Schema:
+    pattern = r"^(([01]\d|2[0-3]):[0-5]\d" + ("|24:00" if end else "") + ")$"
+    last = '"24:00"' if end else '"23:59"'
+    return _shaped(description, pattern, f'write a clock time as "09:00", from "00:00" to {last}, in quotes')
+
+
+def _list(items: Schema, description: str, **more: object) -> Schema:
+    return {"type": "array", "items": items, "description": description, "maxItems": 1000, **more}
+
+
+def _object(description: str, properties: Schema, required: tuple[str, ...] = (), **more: object) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+        **more,
+    }
+
+
+def _by_id(items: Schema, description: str) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "propertyNames": _id("its id"),
+        "additionalProperties": items,
+    }
+
+
+_TEXTS: Schema = {"type": "object", "additionalProperties": _text("a text")}
+_BASE_URL = _shaped(
+    "address of the server, without a slash at the end",
+    r"^https?://[^\s/?#]+([/?]\S*[^/\s])?$",
+    "write an address as https://example.org, without a slash at the end",
+)
+_DAYS = _list({"enum": ["all", *DAYS]}, "weekdays on which it starts", minItems=1)
+_HANDLE_NAME = _text("what people see: @acmecards, a Page's name, a feed's address")
+_HANDLE = _object(
+    "a handle with more than its name",
+    {
+        "handle": _HANDLE_NAME,
+        "native_id": _text("the network's id of it; X and Facebook need it"),
+        "base_url": _BASE_URL,
+        "listen": _list(_text("a word or #hashtag"), "brand words and hashtags to search for"),
+        "secret": _text("name of the secret with its tokens; <network>/<account> where left out"),
+        "settings": {**_TEXTS, "description": "what only this network knows, see docs/networks.md"},
+    },
+    ("handle",),
+)
+_ONE_HANDLE: Schema = {
+    "anyOf": [_HANDLE_NAME, _HANDLE],
+    "errorMessage": "write a handle as a text or as a mapping with `handle`",
+}
+_HANDLES: Schema = {
+    "anyOf": [_HANDLE_NAME, _HANDLE, _list(_ONE_HANDLE, "several handles", minItems=1)],
+    "errorMessage": "write a handle as a text, as a mapping with `handle`, or as a list of those",
+}
+_STEP = _object(
+    "one step of an escalation",
+    {
+        "after": _duration("since the case became overdue"),
+        "notify": _shaped(
+            "who is paged",
+            r"^(on_shift|unit_head|company_duty|member:\S+|desk:\S+)$",
+            "write on_shift, unit_head, company_duty, member:<id> or desk:<id>",
+        ),
+        "repeat": _duration("how long until it is repeated"),
+        "times": _whole("how often it is repeated", 1, 100),
+        "alarm": {"type": "boolean", "description": "raise the alarm; the last step must"},
+    },
+    ("after", "notify"),
+)
+_ESCALATION = _list(_STEP, "who is paged when a case is overdue, in order", minItems=1)
+_NEED = _object(
+    "how many people at least",
+    {
+        "days": _DAYS,
+        "start": _clock("from"),
+        "end": _clock("until; not after the start means next day", end=True),
+        "tz": _text("IANA time zone"),
+        "need": _whole("people on duty", 0, 1000),
+    },
+    ("days", "start", "end", "tz", "need"),
+)
+_DESK = _object(
+    "a team in one time zone",
+    {
+        "tz": _text("IANA time zone"),
+        "members": _list(_id("a member"), "who works there; on shift together where a shift has no rotation"),
+        "concurrency": _whole("cases that a member handles at a time", 1, 100, default=1),
+        "holidays": _object(
+            "public holidays of the desk, for shifts with `on_holiday: skip`",
+            {
+                "country": _shaped("ISO 3166 country", r"^[A-Z]{2}$", 'write a country as "GB"'),
+                "subdiv": _text("its part, as the holidays package names it"),
+                "add": _list(_date("a date"), "further holidays"),
+                "drop": _list(_date("a date"), "days that are none here"),
+            },
+        ),
+    },
+    ("tz",),
+)
+_ROTATION = _object(
+    "members who take turns",
+    {
+        "members": _list(_id("a member"), "in the order of their turns", minItems=1, uniqueItems=True),
+        "every": _whole("length of a turn, in units", 1, 366, default=1),
+        "unit": {"enum": ["day", "week"], "default": "week", "description": "unit of a turn"},
+        "anchor": _date("local date on which the first member's turn begins"),
+        "size": _whole("members on at once", 1, 100, default=1),
+    },
+    ("members", "anchor"),
+)
+_SHIFT = _object(
+    "hours of a desk, by its local clock",
+    {
+        "id": _id("name of the shift"),
+        "desk": _id("a desk of the unit"),
+        "days": _DAYS,
+        "start": _clock("from"),
+        "end": _clock("until; not after the start means next day, 24:00 the next midnight", end=True),
+        "on_holiday": {
+            "enum": ["keep", "skip"],
+            "default": "keep",
+            "description": "whether it is worked on a holiday",
+        },
+        "valid": _object(
+            "dates between which it holds",
+            {
+                "from": _date("first date"),
+                "until": {
+                    "anyOf": [_date("the date after the last"), {"type": "null"}],
+                    "errorMessage": "write a date as 2027-01-31",
+                },
+            },
+        ),
+        "rotation": _ROTATION,
+    },
+    ("id", "desk", "days", "start", "end"),
+)
+_ACCOUNT = _object(
+    "a branded identity of the unit",
+    {
+        "general": {
+            "type": "boolean",
+            "default": False,
+            "description": "its handles say nothing about the unit (the main account)",
+        },
+        "handles": {
+            **_object("where it is, by network", dict.fromkeys(NETWORKS, _HANDLES)),
+            "x-noun": "network",
+        },
+    },
+    ("handles",),
+)
+_GAP = _object(
+    "hours known to be without cover; the fallback gets the work",
+    {"from": _instant("begin"), "until": _instant("end"), "reason": _text("why it is accepted")},
+    ("from", "until", "reason"),
+)
+_UNIT = _object(
+    "a business unit",
+    {
+        "title": _text("name for people"),
+        "head": _id("member who heads it (escalation's unit_head)"),
+        "accounts": _by_id(_ACCOUNT, "its branded identities, the one to answer from by default first"),
+        "fallback": _id("desk or member that gets the work in a gap"),
+        "choose": {
+            "enum": ["order", "least_open", "hash"],
+            "default": "order",
+            "description": "which desk, when several are on shift",
+        },
+        "min_staff": _list(_NEED, "how many people at least; one at all times where left out"),
+        "desks": _by_id(_DESK, "its teams, in the order in which they are asked"),
+        "shifts": _list(_SHIFT, "its weekly hours"),
+        "escalation": _ESCALATION,
+        "reopen_within": _duration("how long its author may reopen a closed case", default="7d"),
+        "accepted_gaps": _list(_GAP, "gaps that do not fail the check"),
+    },
+    ("title", "fallback", "desks", "shifts"),
+)
+_RULE = _object(
+    "words that tell the unit; all conditions must hold, any one word, pattern or hashtag is enough",
+    {
+        "id": _id("name of the rule, shown as the reason"),
+        "unit": _id("unit that gets it; left out where it only raises the priority"),
+        "words": _list(
+            _text("a whole word or phrase"), "words or phrases, without regard to case and accents"
+        ),
+        "patterns": _list(
+            _text("a regular expression", maxLength=200),
+            "regular expressions, on lower-case text without accents",
+        ),
+        "hashtags": _list(
+            _shaped("a hashtag", r"^#?\w+$", "a hashtag is letters, digits and _, without spaces"),
+            "hashtags, # may be left out",
+        ),
+        "languages": _list(
+            _shaped("a language", r"^[a-z]{2,3}$", 'write a language as "en"'), "only posts in one of these"
+        ),
+        "networks": _list({"enum": list(NETWORKS)}, "only posts on one of these"),
+        "priority": _whole("1 urgent (pages), 2 high, 3 normal, 4 no action", 1, 4),
+        "ignore": {"type": "boolean", "description": "a public post that it matches first opens no case"},
+    },
+    ("id",),
+)
+_NETWORK = _object(
+    "what all handles on a network share",
+    {
+        "base_url": _BASE_URL,
+        "silent_after": _duration("a page is sent when nothing was heard for so long"),
+        "settings": {**_TEXTS, "description": "settings of each handle that does not say otherwise"},
+    },
+)
+
+SCHEMA: Schema = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Allhours organisation",
+    **_object(
+        "units, members, accounts, rota and rules of an organisation",
+        {
+            "version": {"const": 1, "description": "of this format"},
+            "organisation": _object("who we are", {"name": _text("name for people")}, ("name",)),
+            "horizon_weeks": _whole("how far ahead gaps are looked for", 1, 52, default=8),
+            "announce_gap_hours": _whole("how long before it begins a gap is announced", 1, 720, default=24),
+            "retention": _duration("how long cases and items are kept", default="90d"),
+            "fallback_unit": _id("unit that decides where no rule does"),
+            "company_duty": _id("member who is paged last (escalation's company_duty)"),
+            "networks": {
+                **_object("by network", dict.fromkeys(NETWORKS, _NETWORK)),
+                "x-noun": "network",
+            },
+            "members": _by_id(
+                _object(
+                    "one of us",
+                    {
+                        "name": _text("name for people"),
+                        "tz": _text("IANA time zone"),
+                        "contact": {
+                            **_TEXTS,
+                            "description": "where pages reach them, for example {sns: ana}",
+                        },
+                    },
+                    ("name", "tz"),
+                ),
+                "everybody who may be on duty",
+            ),
+            "units": _by_id(_UNIT, "business units"),
+            "escalation": {**_ESCALATION, "description": "of every unit that has none of its own"},
+            "rules": _list(_RULE, "routing rules; the first that matches and names a unit gives the unit"),
+        },
+        ("version", "organisation", "fallback_unit", "members", "units"),
+    ),
+}
+
+
+def published() -> str:
+    """Return the text of docs/organisation.schema.json."""
+    return json.dumps(SCHEMA, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(published())
