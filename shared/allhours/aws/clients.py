@@ -24,6 +24,8 @@ CONFIG = Config(
     connect_timeout=2,  # seconds; the services are a rack away
     read_timeout=8,  # seconds; two tries fit in every function's time
     retries={"mode": "standard", "total_max_attempts": 3},
+    parameter_validation=False,  # the services check as well; here it is a sixth of a call's processor time
+    user_agent="allhours",  # botocore would put one together anew for every call, as dear as the validation
 )
 
 PASSING = frozenset(

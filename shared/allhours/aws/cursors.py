@@ -25,11 +25,13 @@ class DynamoCursors:
         """Remember the table."""
         self._table = table
 
-    def load(self, handle: Handle) -> Bookmark:
+    def load(self, handle: Handle, *, part: str = "") -> Bookmark:
         """Return where reading stands."""
         with passing_trouble("reading a cursor"):
             row = (
-                dynamodb().get_item(TableName=self._table, Key=_key(handle), ConsistentRead=True).get("Item")
+                dynamodb()
+                .get_item(TableName=self._table, Key=_key(handle, part), ConsistentRead=True)
+                .get("Item")
             )
         if not row:
             return Bookmark(cursor={}, version=0)
@@ -37,7 +39,7 @@ class DynamoCursors:
         return Bookmark(cursor=json.loads(row["cursor"]["S"]), version=int(row["v"]["N"]), heard_at=heard_at)
 
     def save(
-        self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool
+        self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool, part: str = ""
     ) -> Bookmark:
         """Move the cursor one version on.
 
@@ -52,7 +54,7 @@ class DynamoCursors:
                 client.put_item(
                     TableName=self._table,
                     Item={
-                        **_key(handle),
+                        **_key(handle, part),
                         "cursor": {"S": text},
                         "v": {"N": str(after.version)},
                         "heard_at": {"S": heard_at.isoformat()},
@@ -69,5 +71,5 @@ class DynamoCursors:
         return after
 
 
-def _key(handle: Handle) -> dict[str, dict[str, str]]:
-    return {"key": {"S": f"CURSOR#{handle.key}"}}
+def _key(handle: Handle, part: str) -> dict[str, dict[str, str]]:
+    return {"key": {"S": f"CURSOR#{handle.key}{'#' + part if part else ''}"}}

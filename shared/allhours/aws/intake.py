@@ -114,6 +114,7 @@ class _Desk:
                 handle,
                 rereader=rereader,
                 kept=wiring.records(),
+                cursors=wiring.cursors(),
                 queue=wiring.item_queue(),
                 dead_letters=wiring.dead_letters(),
                 pages=wiring.pages(),

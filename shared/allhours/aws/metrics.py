@@ -28,15 +28,14 @@ WATCH = ("Silent", "Swept")
 
 
 def emit(counts: Mapping[str, float], *, network: str = "") -> None:
-    """Print one line with what is not zero.
-
-    A heartbeat of the first counter when all are, so that silence can alarm.
-    """
+    """Print one line with the first counter, so that silence can alarm, and with what else is not zero."""
     metrics = Metrics()
     if network:
         metrics.add_dimension(name="network", value=network)
-    told = {name: value for name, value in counts.items() if value} or dict.fromkeys(list(counts)[:1], 0.0)
-    for name, value in told.items():
+    first = next(iter(counts))
+    for name, value in counts.items():
+        if not value and name != first:
+            continue
         metrics.add_metric(
             name=name, unit=MetricUnit.Milliseconds if name.endswith("Ms") else MetricUnit.Count, value=value
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -25,10 +26,10 @@ from allhours.aws.clients import code_of, dynamodb, passing_trouble
 from allhours.domain.case import Case, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
 from allhours.domain.errors import Busy
-from allhours.domain.item import Author, Item, item_from_json, item_to_json
+from allhours.domain.item import Author, Kind, item_from_json, item_to_json
 from allhours.domain.page import Page, dead_letter, page_from_json, page_to_json
 from allhours.domain.personal_data import mask
-from allhours.flows.ports import Committed, DeadLetter, World
+from allhours.flows.ports import Committed, DeadLetter, Kept, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -107,26 +108,29 @@ class DynamoRecords:
     def _put(self, row: Row, expires: str, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
         return put_if(self._table, {**row, "expires_at": {"N": expires}}, guard, replaces)
 
-    def recent(self, handle: Handle, *, since: datetime, most: int) -> Sequence[Item]:
-        """Return the items of the handle's cases opened since then, newest case first."""
-        cases = query_list(
-            self._table, f"KEPT#{handle.network}#{handle.handle}", since=since.isoformat(), newest_first=True
+    def opened(self, handle: Handle, *, since: datetime, until: datetime, most: int) -> Kept:
+        """Return items of the handle's cases opened in [since, until), whole cases, at least one."""
+        name = f"KEPT#{handle.network}#{handle.handle}"
+        listed = query_list(
+            self._table, name, since=since.isoformat(), until=until.isoformat(), newest_first=True
         )
+        case_keys = list(islice(listed, most + 1))
+        cases = [case_from_json(json.loads(row["case"]["S"])) for row in get_rows(self._table, case_keys)]
         keys: list[str] = []
-        for key in cases:
-            case_id = key.partition("#")[2]
-            row = next(iter(get_rows(self._table, [key])), None)
-            if row is None:
-                continue
-            keys.append("ITEM#" + case_from_json(json.loads(row["case"]["S"])).first_item)
-            keys.extend(query_list(self._table, f"CASE#{case_id}"))
+        back_to = None
+        for case in sorted(cases, key=lambda case: case.opened_at, reverse=True):
             if len(keys) >= most:
                 break
-        return [
-            item_from_json(json.loads(r["item"]["S"]))
-            for r in get_rows(self._table, keys[:most])
-            if not r["deleted"]["BOOL"]
-        ]
+            keys.append(f"ITEM#{case.first_item}")
+            if case.items > 1:
+                keys.extend(query_list(self._table, f"CASE#{case.case_id}"))
+            back_to = case.opened_at
+        else:
+            back_to = None  # the loop ran out of cases, not of room
+        rows = (row for row in get_rows(self._table, keys) if not row["deleted"]["BOOL"])
+        items = (item_from_json(json.loads(row["item"]["S"])) for row in rows)
+        # A look-up's answer is no post: a network asked for it again would call it deleted.
+        return Kept(items=tuple(each for each in items if each.kind is not Kind.PROFILE), back_to=back_to)
 
     def item(self, item_key: str) -> Mapping[str, Any] | None:
         """Return an item's row as one JSON object, for people who ask why."""
@@ -268,12 +272,19 @@ def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Ite
 def query_list(
     table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
 ) -> Iterator[str]:
-    """Yield the keys of a list in order of time; `since` is inclusive, `until` exclusive."""
+    """Yield the keys of a list in order of time; `since` is inclusive, `until` alone exclusive."""
     condition, values = "#list = :list", {":list": {"S": name}}
-    if since:
-        condition, values = condition + " AND list_at >= :since", values | {":since": {"S": since}}
+    if since and until:
+        condition, values = (
+            condition + " AND list_at BETWEEN :since AND :until",
+            {
+                **values,
+                ":since": {"S": since},
+                ":until": {"S": until},
+            },
+        )
     elif until:
-        condition, values = condition + " AND list_at < :until", values | {":until": {"S": until}}
+        condition, values = condition + " AND list_at < :until", {**values, ":until": {"S": until}}
     more: dict[str, Any] = {}
     while True:
         with passing_trouble(f"listing {name}"):

@@ -135,12 +135,15 @@ class Case:
         return replace(self, version=self.version + 1)
 
     def without_one(self, at: datetime) -> Case:
-        """Return the case after a deletion; when nothing of it is left it closes by itself."""
+        """Return the case after a deletion; when nothing of it is left it closes and forgets the name."""
         left = max(0, self.live - 1)
         gone = replace(self, live=left, version=self.version + 1)
-        if left or self.state is State.CLOSED:
+        if left:
             return gone
-        return replace(gone, state=State.CLOSED, closed_at=at, closed_because="deleted by its author")
+        nameless = replace(gone, author_handle="", author_name="")
+        if self.state is State.CLOSED:
+            return nameless
+        return replace(nameless, state=State.CLOSED, closed_at=at, closed_because="deleted by its author")
 
     def author_known(self, handle: str, name: str) -> Case:
         """Return the case with the name that a look-up found."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from allhours.domain import page
 from allhours.domain.case import Case, State
-from allhours.domain.item import Author, Change, Item, Kind
+from allhours.domain.item import NO_ANSWER_NEEDS, Author, Change, Item, Kind
 from allhours.domain.routing import NORMAL, Classifier, Route, Rules, no_classifier, route
 
 if TYPE_CHECKING:
@@ -155,12 +155,12 @@ class Desk:
         return self._add(item, case, at)
 
     def _add(self, item: Item, case: Case, at: datetime) -> Decision:
-        bystander = item.author.author_id != case.author_id
         way = route(self.organisation, self._rules, item, case, self._classifier)
         after = case.heard(item)
-        if not bystander:
-            after = after.routed(way)
-        return self._with_case("item.added", item, after, case, way, at)
+        if item.author.author_id == case.author_id:
+            return self._with_case("item.added", item, after.routed(way), case, way, at)
+        beside = replace(way, step="bystander", reason=f"said by another in a case of {case.unit}")
+        return self._with_case("item.added", item, after, case, beside, at)
 
     def _edit(self, item: Item, known: Known, case: Case, at: datetime) -> Decision:
         way = route(self.organisation, self._rules, item, case, self._classifier)
@@ -183,6 +183,7 @@ class Desk:
             text="",
             attachments=(),
             permalink="",
+            answer_needs=NO_ANSWER_NEEDS,
             author=Author(author_id=known.author_id if known and known.author_id else item.author.author_id),
             version=max(item.version, known.version if known else 0),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
-from allhours.domain.errors import NetworkError, RateLimited, Refused, StaleCursor
+from allhours.domain.errors import Malformed, NetworkError, Refused, StaleCursor
 from allhours.domain.item import Heard, Item, Skipped, Unreadable
 from allhours.flows.guard import guarded
 from allhours.flows.ports import DeadLetter
@@ -57,11 +57,11 @@ def ingest(
             if fetched.cursor != bookmark.cursor or not bookmark.version:
                 bookmark = cursors.save(handle, bookmark, fetched.cursor, at=at, heard=queued > 0)
             if fetched.trouble:
-                report(fetched.trouble, pages=pages, intake=intake, at=at)
+                report(fetched.trouble, handle=handle, pages=pages, intake=intake, at=at)
     except StaleCursor:
         intake.overtaken = True  # another poll of this handle is at work; what we queued stays queued, once
     except NetworkError as error:
-        report(error, pages=pages, intake=intake, at=at)
+        report(error, handle=handle, pages=pages, intake=intake, at=at)
 
 
 def take_in(
@@ -121,11 +121,14 @@ def unreadable_letter(post: Unreadable) -> DeadLetter:
     )
 
 
-def report(error: NetworkError, *, pages: Pages, intake: Intake, at: datetime) -> None:
+def report(error: NetworkError, *, handle: Handle, pages: Pages, intake: Intake, at: datetime) -> None:
     """Count a network's trouble, and page when a person has to act.
 
-    A rate limit or an outage passes by itself.
+    A rate limit or an outage passes by itself; a refusal, or an answer that is not as documented, does not.
     """
+    error.handle = error.handle or handle.handle
     intake.troubles.append(error)
-    if isinstance(error, Refused) and not isinstance(error, RateLimited):
+    if isinstance(error, Refused):
         pages.call(page.token_refused(error, at))
+    elif isinstance(error, Malformed):
+        pages.call(page.dead_letter(f"{error.network} {error.handle}", error.detail, at))

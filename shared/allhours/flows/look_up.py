@@ -39,7 +39,7 @@ def look_up(
         try:
             told = book.authors(handle, strangers, at=at)
         except NetworkError as error:
-            report(error, pages=pages, intake=intake, at=at)
+            report(error, handle=handle, pages=pages, intake=intake, at=at)
         else:
             authors.remember(handle.network, told.values(), at=at)
             found |= told

@@ -32,12 +32,12 @@ class Bookmark:
 class Cursors(Protocol):
     """Where reading stands, per handle."""
 
-    def load(self, handle: Handle) -> Bookmark:
-        """Return the bookmark; version 0 when the handle was never read."""
+    def load(self, handle: Handle, *, part: str = "") -> Bookmark:
+        """Return the bookmark; version 0 when the handle, or this part of the work, was never read."""
         ...
 
     def save(
-        self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool
+        self, handle: Handle, bookmark: Bookmark, cursor: Cursor, *, at: datetime, heard: bool, part: str = ""
     ) -> Bookmark:
         """Move the cursor if nobody else has since `bookmark` was loaded; `StaleCursor` otherwise."""
         ...
@@ -144,11 +144,19 @@ class Records(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Some of what is stored; `back_to` is where the next slice begins, None when there is no more."""
+
+    items: tuple[Item, ...]
+    back_to: datetime | None = None
+
+
 class KeptItems(Protocol):
     """What is stored of a handle's posts, for reading them again."""
 
-    def recent(self, handle: Handle, *, since: datetime, most: int) -> Sequence[Item]:
-        """Return the items of cases opened since then, newest case first, without tombstones."""
+    def opened(self, handle: Handle, *, since: datetime, until: datetime, most: int) -> Kept:
+        """Return items of cases opened in [since, until), newest case first, without tombstones."""
         ...
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allhours.domain.errors import NetworkError
+from allhours.domain.errors import NetworkError, StaleCursor
 from allhours.flows.ingest import Intake, report, take_in
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import DeadLetters, ItemQueue, KeptItems, Pages
+    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, KeptItems, Pages
     from allhours.networks.contract import Rereader
 
-OFTEN = timedelta(days=2)  # cases this young are read again at every call
-ALL = timedelta(days=30)  # once a day everything this young; X and Meta ask for deletions within 24 hours
-QUIET_FROM, QUIET_UNTIL = time(3, 0), time(3, 15)  # UTC; the one call a day that reads it all
-MOST = 500  # posts a call and handle, a few requests of 100; the rest at the next call
+YOUNG = timedelta(days=2)  # cases this young are read again at every call
+OLD = timedelta(days=30)  # older ones in turn, a slice a call, round and round
+MOST_YOUNG = 300  # posts a call and handle: three requests where a network takes a hundred ids
+MOST_OLD = 200  # at four calls an hour 19,200 posts a day, for X and Meta ask for deletions within 24 hours
 
 
 def reread(
@@ -26,6 +24,7 @@ def reread(
     *,
     rereader: Rereader,
     kept: KeptItems,
+    cursors: Cursors,
     queue: ItemQueue,
     dead_letters: DeadLetters,
     pages: Pages,
@@ -34,16 +33,24 @@ def reread(
     at: datetime,
 ) -> None:
     """Queue what changed since it was kept; the router applies it by version."""
-    window = ALL if QUIET_FROM <= at.time() < QUIET_UNTIL else OFTEN
-    items = kept.recent(handle, since=at - window, most=MOST)
+    bookmark = cursors.load(handle, part="reread")
+    border = at - YOUNG
+    until = datetime.fromisoformat(bookmark.cursor["until"]) if bookmark.cursor.get("until") else border
+    young = kept.opened(handle, since=border, until=at, most=MOST_YOUNG)
+    old = kept.opened(handle, since=at - OLD, until=min(until, border), most=MOST_OLD)
     try:
         take_in(
-            rereader.reread(handle, items, at=at),
+            rereader.reread(handle, (*young.items, *old.items), at=at),
             queue=queue,
             dead_letters=dead_letters,
             intake=intake,
             ours=ours,
             at=at,
         )
+        reached = {"until": old.back_to.isoformat()} if old.back_to else {}
+        if reached != bookmark.cursor:
+            cursors.save(handle, bookmark, reached, at=at, heard=False, part="reread")
+    except StaleCursor:
+        intake.overtaken = True  # another call reads again at the same time; both have queued what they found
     except NetworkError as error:
-        report(error, pages=pages, intake=intake, at=at)
+        report(error, handle=handle, pages=pages, intake=intake, at=at)

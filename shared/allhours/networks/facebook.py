@@ -69,7 +69,7 @@ capabilities = Capabilities(
     base_url="https://graph.facebook.com",
     reads=("feed", "tagged", "comments", "conversations"),
     pushes=("feed", "mention", "messages", "message_echoes", "message_edits", "standby"),
-    polls_every=timedelta(minutes=5),
+    polls_every=timedelta(minutes=2),
     edits="told by webhook; comments and posts are also found by re-reading",
     deletes="told by webhook (remove, is_deleted); comments and posts are also found by re-reading",
     private_items="Messenger conversations and private comments",

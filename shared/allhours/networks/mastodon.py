@@ -19,7 +19,7 @@ all answers in the same thread). Without it (deleted, too large) the parent's ad
 in.
 
 It does not stream (Lambda), take Web Push (encrypted, one per token), read conversations (mentions show the
-same posts), change the notification policy (`drop` loses private mentions for good: `doctor` looks), or read
+same posts), change the notification policy (`drop` loses private mentions for good), or read
 polls. Answers right below our own posts that drop our @handle are not found. Skipped posts name one of the
 reasons in `_mastodon_posts`.
 """

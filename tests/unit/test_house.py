@@ -1,0 +1,283 @@
+"""The house tests itself: a network half added, a setting given to nobody, a document or metric missing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allhours.aws import metrics
+from allhours.networks import NETWORKS, network_module
+from tests.templates import PATHS, ROOT, functions, of_type, template, values
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALLHOURS = ROOT / "shared" / "allhours"
+AWS = ALLHOURS / "aws"
+FUNCTIONS = functions()
+EVERYWHERE = template()["Globals"]["Function"]["Environment"]["Variables"]
+# Read by libraries, not by us.
+NOT_OURS = {
+    "POWERTOOLS_LOG_LEVEL": "Powertools' Logger",
+    "POWERTOOLS_METRICS_NAMESPACE": "Powertools' Metrics",
+    "POWERTOOLS_SERVICE_NAME": "Powertools' Logger and Metrics",
+    "PYTHONTZPATH": "Python's zoneinfo",
+}
+DOCUMENTS = (
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "docs/adding-a-network.md",
+    "docs/benchmarks.md",
+    "docs/business-units.md",
+    "docs/case-event.schema.json",
+    "docs/decisions",
+    "docs/deploy.md",
+    "docs/glossary.md",
+    "docs/networks.md",
+    "docs/organisation.md",
+    "docs/organisation.schema.json",
+    "docs/runbook.md",
+)
+
+
+# Networks
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_is_whole(network: str) -> None:
+    for path in (
+        f"shared/allhours/networks/{network}.py",
+        f"functions/ingest_{network}/app.py",
+        f"infra/local/standins/{network}.py",
+    ):
+        assert (ROOT / path).is_file(), f"{network} has no {path}"
+    assert f"Ingest{network.title()}" in FUNCTIONS, f"{network} has no block in template.yaml"
+    fixtures = ROOT / "tests" / "fixtures" / network
+    assert any(fixtures.glob("*")), f"{network} has no fixtures in {fixtures.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_promise_of_a_network_says_how_it_stands(network: str) -> None:
+    text = (ROOT / "docs" / "networks.md").read_text("utf-8")
+    tables = text.count("\n| network |")
+    rows = re.findall(rf"^\| {network} \| (.+) \|$", text, re.MULTILINE)
+    assert tables
+    assert len(rows) == tables, f"docs/networks.md has {tables} tables, and {len(rows)} rows for {network}"
+    for promise in (cell for row in rows for cell in row.split(" | ")):
+        assert re.match(r"(done|todo|exempt)\b", promise), f"{network}: {promise!r} says not how it stands"
+
+
+def test_no_network_is_left_over() -> None:
+    built = {name.removeprefix("Ingest").lower() for name in FUNCTIONS if name.startswith("Ingest")}
+    folders = {path.name.removeprefix("ingest_") for path in (ROOT / "functions").glob("ingest_*")}
+    assert built == folders == set(NETWORKS)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_what_a_network_can_do_is_what_wakes_its_function(network: str) -> None:
+    function, can = f"Ingest{network.title()}", network_module(network).capabilities
+    events = FUNCTIONS[function]["Events"]
+    source = "".join(path.read_text("utf-8") for path in (ALLHOURS / "networks").glob(f"*{network}*.py"))
+    routes = [each["Properties"]["RouteKey"] for each in of_type("AWS::ApiGatewayV2::Route").values()]
+    assert ("CaseOpened" in events) == can.authors_by_look_up, "author look-ups"
+    assert (f"POST /webhooks/{network}" in routes) == bool(can.pushes), "webhook"
+    assert (f"GET /webhooks/{network}" in routes) == bool(can.pushes), "webhook's greeting"
+    assert ("Reread" in events) == ("def reread(" in source), "reading again"
+    renews = ".renew(" in source
+    assert ("secretsmanager:PutSecretValue" in str(FUNCTIONS[function]["Policies"])) == renews, (
+        "renewed tokens"
+    )
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_function_that_looks_up_authors_is_woken_by_its_own_network_only(network: str) -> None:
+    for event in FUNCTIONS[f"Ingest{network.title()}"]["Events"].values():
+        if event["Type"] == "SNS":
+            assert event["Properties"]["FilterPolicy"] == {
+                "event": ["case.opened"],
+                "network": [network],
+                "author_known": ["false"],
+            }
+
+
+# Functions and settings
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_its_folder_in_camel_case(name: str) -> None:
+    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    assert FUNCTIONS[name]["CodeUri"] == f"functions/{folder}/"
+    assert (ROOT / "functions" / folder / "app.py").is_file()
+
+
+def test_every_function_folder_is_in_the_template() -> None:
+    folders = {f"functions/{path.parent.name}/" for path in (ROOT / "functions").glob("*/app.py")}
+    assert folders == {each["CodeUri"] for each in FUNCTIONS.values()}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_given_the_settings_it_reads_and_no_others(name: str) -> None:
+    given = set(FUNCTIONS[name].get("Environment", {}).get("Variables", {}))
+    read = settings_of(name)
+    assert read - given - set(EVERYWHERE) == set(), f"{name} reads what template.yaml does not give"
+    assert given - read == set(), f"template.yaml gives {name} what it does not read"
+
+
+def test_what_every_function_is_given_is_read() -> None:
+    read = set().union(*(settings_of(name) for name in FUNCTIONS)) | _settings_named(
+        _tree(AWS / "settings.py")
+    )
+    assert set(EVERYWHERE) - read == set(NOT_OURS)
+
+
+def test_every_setting_is_given_to_some_function() -> None:
+    given = set(EVERYWHERE).union(
+        *(f.get("Environment", {}).get("Variables", {}) for f in FUNCTIONS.values())
+    )
+    assert _settings_named(_tree(AWS / "settings.py")) <= given
+
+
+def settings_of(name: str) -> set[str]:
+    """Return the environment variables that a function's code reaches, from its handler on, by reading it."""
+    app = _tree(ROOT / FUNCTIONS[name]["CodeUri"] / "app.py")
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    todo = [
+        (str(node.module).rpartition(".")[2], alias.name)
+        for node in ast.walk(app)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("allhours.aws")
+        for alias in node.names
+    ]
+    while todo:
+        module, symbol = todo.pop()
+        if (module, symbol) in seen or not (AWS / f"{module}.py").is_file():
+            continue
+        seen.add((module, symbol))
+        tree = _tree(AWS / f"{module}.py")
+        for definition in tree.body:
+            if getattr(definition, "name", "") == symbol:
+                found |= _settings_named(definition)
+                todo += _reached(definition, module)
+    return found
+
+
+def _reached(definition: ast.AST, module: str) -> list[tuple[str, str]]:
+    """Return what a definition uses: names of its own module, and attributes of its neighbours."""
+    names = [(module, node.id) for node in ast.walk(definition) if isinstance(node, ast.Name)]
+    attributes = [
+        (node.value.id, node.attr)
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ]
+    return names + attributes
+
+
+def _settings_named(definition: ast.AST) -> set[str]:
+    """Return the literals handed to `setting` or `environ.get`."""
+    return {
+        node.args[0].value
+        for node in ast.walk(definition)
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", "") == "setting" or ast.unparse(node.func).endswith("environ.get"))
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+# Documents
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_document_that_others_rely_on_is_there(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text("utf-8")):
+        assert (ROOT / "docs" / link).exists(), link
+
+
+def test_business_units_are_told_every_event_there_is() -> None:
+    schema = json.loads((ROOT / "docs" / "case-event.schema.json").read_text("utf-8"))
+    text = (ROOT / "docs" / "business-units.md").read_text("utf-8")
+    told = re.findall(r"^\| `(\w+\.\w+)` \|", text, re.MULTILINE)
+    assert sorted(told) == sorted(schema["properties"]["event"]["enum"])
+
+
+@pytest.mark.parametrize("output", template()["Outputs"])
+def test_an_output_is_an_output_of_something_that_exists(output: str) -> None:
+    resources = template()["Resources"]
+    named = [
+        value.get("Ref") or value["Fn::GetAtt"][0]
+        for value in values(template()["Outputs"][output]["Value"])
+        if isinstance(value, dict) and ({"Ref", "Fn::GetAtt"} & set(value))
+    ]
+    assert named
+    assert set(named) <= set(resources)
+
+
+# Metrics
+
+
+def emitted() -> set[tuple[str, tuple[str, ...]]]:
+    """Return (metric, dimensions) as the code emits them."""
+    ingest = {(name, ("network", "service")) for name in metrics.INGEST}
+    return ingest | {
+        (name, ("service",))
+        for names in (metrics.ROUTE, metrics.FORWARD, metrics.PARK, metrics.WATCH)
+        for name in names
+    }
+
+
+def test_the_names_of_metrics_are_those_that_the_code_emits() -> None:
+    called: set[str] = set()
+    for path in AWS.glob("*.py"):
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "emit":
+                assert isinstance(node.args[0], ast.Dict), f"{path.name}: emit names its counters in place"
+                called |= {str(key.value) for key in node.args[0].keys if isinstance(key, ast.Constant)}
+    assert called == {name for name, _ in emitted()}
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_an_alarm_watches_a_metric_that_is_emitted(path: Path) -> None:
+    for name, each in of_type("AWS::CloudWatch::Alarm", path).items():
+        properties = each["Properties"]
+        if properties["Namespace"] == EVERYWHERE["POWERTOOLS_METRICS_NAMESPACE"]:
+            dimensions = tuple(sorted(dimension["Name"] for dimension in properties["Dimensions"]))
+            assert (properties["MetricName"], dimensions) in emitted(), name
+            given = {dimension["Name"]: dimension["Value"] for dimension in properties["Dimensions"]}
+            assert given["service"] == EVERYWHERE["POWERTOOLS_SERVICE_NAME"], name
+            assert given.get("network", NETWORKS[0]) in NETWORKS, name
+
+
+def test_the_dashboard_shows_metrics_that_are_emitted() -> None:
+    body = of_type("AWS::CloudWatch::Dashboard", ROOT / "infra" / "dashboard.yaml")["Dashboard"][
+        "Properties"
+    ]["DashboardBody"]["Fn::Sub"]
+    shown = set()
+    for row in (row for each in json.loads(body)["widgets"] for row in each["properties"].get("metrics", ())):
+        if row[0] == "Allhours":
+            parts = [part for part in row[1:] if isinstance(part, str)]
+            shown.add((parts[0], tuple(sorted(parts[1::2]))))
+        elif isinstance(row[0], dict):
+            found = re.search(r"\{Allhours,([a-z,]+)\}.*MetricName=\"(\w+)\"", row[0]["expression"])
+            assert found, row
+            shown.add((found[2], tuple(sorted(found[1].split(",")))))
+    assert shown
+    assert shown <= emitted()

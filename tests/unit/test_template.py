@@ -1,0 +1,300 @@
+"""The template, against what the emulator cannot show: rights, time-outs, dead letters, names, alarms."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allhours.domain.page import Why
+from allhours.networks import NETWORKS
+from tests.templates import PATHS, ROOT, functions, of_type, template, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ROOT_TEMPLATE = PATHS[0]
+NESTED = PATHS[1:]
+FUNCTIONS = functions()
+GLOBALS = template()["Globals"]["Function"]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+
+# A wildcard is either here, with its reason, or a mistake.
+WILD_ACTIONS = {
+    "sns:Publish*": "in IAM sns:Publish alone, batches included; the local cloud has PublishBatch besides",
+}
+WILD_RESOURCES = {
+    r"secret:allhours/\$\{Stage\}/[a-z]+/\*$": "AWS puts six random characters behind a secret's name; "
+    "and a network has a secret for each account",
+}
+SAM_POLICIES = {
+    "SQSSendMessagePolicy": "sqs:SendMessage* on one queue; the star covers batches",
+    "SQSPollerPolicy": "receive, delete, change visibility, read attributes of one queue",
+    "AWSSecretsManagerGetSecretValuePolicy": "secretsmanager:GetSecretValue on what it is given",
+    "DynamoDBStreamReadPolicy": "read one stream; ListStreams knows no single stream, so all of that table",
+}
+# What each function may do to the table; more needs a reason in a review, and a change here.
+READ_AGAIN = {"BatchGetItem", "Query"}
+RENEW_TOKENS = {"DeleteItem"}  # the lock
+TABLE_RIGHTS = {
+    "IngestX": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestFacebook": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestMastodon": {"GetItem", "PutItem"} | READ_AGAIN,
+    "IngestBluesky": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestFeeds": {"GetItem", "PutItem"},
+    "Route": {"BatchGetItem", "PutItem"},
+    "Park": {"PutItem"},
+    "Forward": {"UpdateItem"},
+    "Watch": {"GetItem", "PutItem", "Query", "UpdateItem"},
+}
+# Queues without dead letters of their own, and why.
+LAST_RESORTS = {
+    "DeadLetterQueue": "it is the dead letters",
+    "DeadLetters": "they are the dead letters",
+    "ForwardFailures": "a person reads it; the records themselves are in the table",
+}
+NAMES = {"AlarmName", "DashboardName", "FunctionName", "GroupName", "LogGroupName", "QueueName", "RoleName"}
+NAMES |= {"TableName", "TopicName"}
+
+
+def statements(name: str) -> Iterator[dict[str, Any]]:
+    for policy in FUNCTIONS[name]["Policies"]:
+        yield from policy.get("Statement", ())
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def seconds(name: str) -> int:
+    return int(FUNCTIONS[name].get("Timeout", GLOBALS["Timeout"]))
+
+
+def alarms() -> list[tuple[str, dict[str, Any]]]:
+    found = [of_type("AWS::CloudWatch::Alarm", path) for path in PATHS]
+    return [(name, each["Properties"]) for some in found for name, each in some.items()]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_nothing_by_wildcard_that_is_not_explained(name: str) -> None:
+    for statement in statements(name):
+        wild = {action for action in many(statement["Action"]) if "*" in action}
+        assert wild <= set(WILD_ACTIONS), f"{name} may do {wild}"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_touch_nothing_by_wildcard_that_is_not_explained(name: str) -> None:
+    for resource in (each for s in statements(name) for each in many(s["Resource"])):
+        if "*" in str(resource):
+            assert any(re.search(known, str(resource["Fn::Sub"])) for known in WILD_RESOURCES), (
+                f"{name} may touch {resource}"
+            )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_no_policy_whose_reach_is_not_known(name: str) -> None:
+    for policy in FUNCTIONS[name]["Policies"]:
+        assert isinstance(policy, dict), f"{name}: {policy} is a managed policy, which reaches everything"
+        assert set(policy) <= {"Statement", *SAM_POLICIES}
+
+
+def test_queues_and_streams_are_no_sam_events() -> None:
+    """SAM would add a managed policy that reads every queue or stream of the AWS account."""
+    events = [event["Type"] for each in FUNCTIONS.values() for event in each.get("Events", {}).values()]
+    assert not {"SQS", "DynamoDB", "Kinesis"} & set(events)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_may_do_to_the_table_what_it_needs_and_no_more(name: str) -> None:
+    allowed = {action for s in statements(name) for action in many(s["Action"])}
+    assert {a.removeprefix("dynamodb:") for a in allowed if a.startswith("dynamodb:")} == TABLE_RIGHTS[name]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_an_ingest_function_sees_the_secrets_of_its_network_only(network: str) -> None:
+    policies = FUNCTIONS[f"Ingest{network.title()}"]["Policies"]
+    secrets = [text for text in values(policies) if isinstance(text, str) and ":secret:" in text]
+    assert len(secrets) == 1
+    assert secrets[0].endswith(f":secret:allhours/${{Stage}}/{network}/*")
+
+
+def test_no_other_function_sees_secrets() -> None:
+    others = {name: each for name, each in FUNCTIONS.items() if not name.startswith("Ingest")}
+    assert "secret" not in str(others).lower()
+
+
+@pytest.mark.parametrize("name", of_type("AWS::Lambda::EventSourceMapping"))
+def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(name: str) -> None:
+    mapping = of_type("AWS::Lambda::EventSourceMapping")[name]["Properties"]
+    queue = of_type("AWS::SQS::Queue").get(mapping["EventSourceArn"]["Fn::GetAtt"][0])
+    if queue:
+        assert queue["Properties"]["VisibilityTimeout"] >= 6 * seconds(mapping["FunctionName"]["Ref"])
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BatchSize"] <= 10, "the local cloud hands over ten at most"
+
+
+def test_a_polling_function_is_over_before_the_next_tick() -> None:
+    scheduled = [n for n, f in FUNCTIONS.items() if "ScheduleV2" in str(f.get("Events"))]
+    assert scheduled
+    assert all(seconds(name) < 60 for name in scheduled)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_every_queue_keeps_what_fails_and_is_encrypted(path: Path) -> None:
+    queues = of_type("AWS::SQS::Queue", path)
+    for name, queue in queues.items():
+        properties = queue["Properties"]
+        assert properties["SqsManagedSseEnabled"] is True, name
+        assert properties["MessageRetentionPeriod"] == 14 * 86_400, name
+        if name in LAST_RESORTS:
+            assert "RedrivePolicy" not in properties, name
+        else:
+            target = properties["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+            assert target in queues, name
+            assert target in LAST_RESORTS, name
+
+
+def test_what_the_stream_cannot_tell_is_kept_and_ends() -> None:
+    mapping = of_type("AWS::Lambda::EventSourceMapping")["ForwardFromRecords"]["Properties"]
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Fn::GetAtt": ["ForwardFailures", "Arn"]
+    }
+    assert 0 < mapping["MaximumRecordAgeInSeconds"] < 86_400, "the stream keeps a day"
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert mapping["BisectBatchOnFunctionError"] is True
+
+
+def test_the_table_outlives_the_stack() -> None:
+    table = of_type("AWS::DynamoDB::Table")["RecordsTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["Properties"]["SSESpecification"]["SSEEnabled"] is True
+    assert template()["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_customers_words_are_encrypted_on_topics() -> None:
+    topics = of_type("AWS::SNS::Topic")
+    assert topics["EventsTopic"]["Properties"]["KmsMasterKeyId"] == "alias/aws/sns"
+    assert topics["PagesTopic"]["Properties"]["KmsMasterKeyId"] == "alias/aws/sns"
+
+
+def test_cloudwatch_never_publishes_to_a_topic_with_the_key_of_aws() -> None:
+    """CloudWatch may not use alias/aws/sns, and an alarm that cannot be delivered says nothing."""
+    for nested in ("Alarms", "InboxCards"):
+        given = template()["Resources"][nested]["Properties"]["Parameters"]
+        topic = given.get("AlarmsTopicArn") or given["AlarmTopicArn"]
+        assert "KmsMasterKeyId" not in of_type("AWS::SNS::Topic")[topic["Ref"]]["Properties"]
+
+
+@pytest.mark.parametrize("path", NESTED, ids=lambda path: path.name)
+def test_a_nested_template_is_plain_cloudformation(path: Path) -> None:
+    assert "Transform" not in template(path)
+    assert not [each for each in template(path)["Resources"].values() if "Serverless" in each["Type"]]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_every_parameter_and_output_says_what_it_is(path: Path) -> None:
+    for part in ("Parameters", "Outputs"):
+        for name, each in template(path).get(part, {}).items():
+            assert each.get("Description"), f"{path.name}: {name}"
+
+
+def test_every_parameter_has_a_default() -> None:
+    assert not [name for name, each in template()["Parameters"].items() if "Default" not in each]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_two_stages_fit_into_one_aws_account(path: Path) -> None:
+    for name, each in template(path)["Resources"].items():
+        for key in NAMES & set(each.get("Properties", {})):
+            assert "Ref" in each["Properties"][key], f"{name} has a fixed {key}"
+    for properties in functions().values() if path == ROOT_TEMPLATE else ():
+        for event in properties.get("Events", {}).values():
+            assert event["Type"] != "ScheduleV2" or event["Properties"]["OmitName"] is True
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_networks_function_can_be_left_out(network: str) -> None:
+    condition = f"{network.title()}On"
+    assert template()["Resources"][f"Ingest{network.title()}"]["Condition"] == condition
+    assert template()["Conditions"][condition] == {
+        "Fn::Equals": [{"Ref": f"{network.title()}Enabled"}, "true"]
+    }
+
+
+@pytest.mark.parametrize("part", ["Resources", "Outputs"])
+def test_what_is_left_out_is_needed_by_nothing_that_stays(part: str) -> None:
+    conditional = {n: c["Condition"] for n, c in template()["Resources"].items() if "Condition" in c}
+    implied = {"XOn": {"XOn", "WebhookOn"}, "FacebookOn": {"FacebookOn", "WebhookOn"}}
+    for name, each in template()[part].items():
+        there = each.get("Condition", "")
+        for needed in _needs(each) & set(conditional):
+            assert conditional[needed] in implied.get(there, {there}), f"{name} needs {needed}"
+
+
+def _needs(value: Any) -> set[str]:
+    """Return the resources that a value needs whatever the conditions say."""
+    match value:
+        case {"Fn::If": _}:
+            return set()
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
+            return {name}
+        case {"Fn::Sub": str(text)}:
+            return set(re.findall(r"\$\{(\w+)", text))
+        case dict() | list():
+            inner = value.values() if isinstance(value, dict) else value
+            return {name for each in inner for name in _needs(each)}
+    return set()
+
+
+def test_single_pollers_reserve_by_a_value_that_the_local_cloud_can_tell() -> None:
+    for name in ("IngestMastodon", "IngestBluesky", "IngestFeeds"):
+        assert FUNCTIONS[name]["ReservedConcurrentExecutions"] == {"Ref": "PollersAtOnce"}
+    assert template()["Parameters"]["PollersAtOnce"]["MinValue"] == 2, "a poll and a re-read share it"
+
+
+def test_every_function_and_every_queue_has_its_alarms() -> None:
+    watched = {
+        (each["MetricName"], value["Ref"])
+        for _, each in alarms()
+        for value in (d["Value"] for d in each["Dimensions"])
+        if "Ref" in value
+    }
+    for name in FUNCTIONS:
+        assert {("Errors", name), ("Throttles", name)} <= watched
+        if "ScheduleV2" in str(FUNCTIONS[name].get("Events")):
+            assert ("Invocations", name) in watched
+    assert ("ApproximateAgeOfOldestMessage", "CommonQueue") in watched
+    assert ("ApproximateNumberOfMessagesVisible", "ForwardFailures") in watched
+    assert ("IteratorAge", "Forward") in watched
+
+
+@pytest.mark.parametrize(
+    ("name", "alarm"), alarms(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_an_alarm_names_its_heading_in_the_runbook(name: str, alarm: dict[str, Any]) -> None:
+    named = re.match(r"Runbook: (.+?)\. ", alarm["AlarmDescription"]["Fn::Sub"])
+    assert named, f"{name} names no heading"
+    assert f"\n## {named[1]}\n" in RUNBOOK, f"{name}: docs/runbook.md has no heading “{named[1]}”"
+
+
+@pytest.mark.parametrize("why", Why)
+def test_a_kind_of_page_has_its_heading_in_the_runbook(why: Why) -> None:
+    assert re.search(rf"^## .+\n\nPage `{why.value}`", RUNBOOK, re.MULTILINE)
+
+
+def test_what_pages_call_the_runbook_is_there() -> None:
+    named = re.findall(r"heading “(.+?)”", (ROOT / "shared/allhours/domain/page.py").read_text("utf-8"))
+    assert named
+    assert all(f"\n## {heading}\n" in RUNBOOK for heading in named)
+
+
+def test_a_resource_that_is_off_stays_out_of_every_alarm() -> None:
+    conditions = template(ROOT / "infra" / "alarms.yaml")["Conditions"]
+    for name, each in of_type("AWS::CloudWatch::Alarm", ROOT / "infra" / "alarms.yaml").items():
+        networks = [n for n in NETWORKS if f"Ingest{n.title()}" in str(each["Properties"]["Dimensions"])]
+        for network in networks:
+            assert each.get("Condition") == f"{network.title()}On", name
+            assert f"{network.title()}On" in conditions
