@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+Client = TypeVar("Client")
 CONFIG = Config(
     connect_timeout=2,  # seconds; the services are a rack away
     read_timeout=8,  # seconds; two tries fit in every function's time
@@ -53,25 +55,33 @@ PASSING = frozenset(
 @cache
 def dynamodb() -> DynamoDBClient:
     """Return the DynamoDB client."""
-    return boto3.client("dynamodb", config=CONFIG)
+    return _awake(boto3.client("dynamodb", config=CONFIG))
 
 
 @cache
 def sqs() -> SQSClient:
     """Return the SQS client."""
-    return boto3.client("sqs", config=CONFIG)
+    return _awake(boto3.client("sqs", config=CONFIG))
 
 
 @cache
 def sns() -> SNSClient:
     """Return the SNS client."""
-    return boto3.client("sns", config=CONFIG)
+    return _awake(boto3.client("sns", config=CONFIG))
 
 
 @cache
 def secretsmanager() -> SecretsManagerClient:
     """Return the Secrets Manager client."""
-    return boto3.client("secretsmanager", config=CONFIG)
+    return _awake(boto3.client("secretsmanager", config=CONFIG))
+
+
+def _awake(client: Client) -> Client:
+    """Return the client; with the first the cold start is over, and garbage is looked for in what is new."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return client
 
 
 @contextmanager

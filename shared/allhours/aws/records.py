@@ -159,12 +159,14 @@ def _key(case: Case) -> str:
 
 
 def _known(row: Row) -> Known:
+    item = json.loads(row["item"]["S"])
+    own = f"{item['network']}#{item['conversation_id']}"
     return Known(
         version=int(row["v"]["N"]),
         deleted=row["deleted"]["BOOL"],
         case_id=row.get("in_case", {}).get("S", ""),
-        conversation_key=row.get("conversation", {}).get("S", ""),
-        author_id=row.get("author", {}).get("S", ""),
+        conversation_key=row.get("conversation", {}).get("S", own),
+        author_id=item["author"]["id"],
         told=_told(row),
     )
 
@@ -182,9 +184,8 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
         "item": {"S": compact(item_to_json(item))},
         "v": {"N": str(item.version)},
         "deleted": {"BOOL": entry.deleted},
-        "author": {"S": item.author.author_id},
     }
-    if entry.conversation_key:
+    if entry.conversation_key != item.conversation_key:  # it went on in its parent's, or in none
         row["conversation"] = {"S": entry.conversation_key}
     if entry.case_id:
         row["in_case"] = {"S": entry.case_id}

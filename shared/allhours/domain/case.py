@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from allhours.domain.errors import BadInput
@@ -25,6 +26,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+@lru_cache(maxsize=256)  # a batch asks for each key several times
 def case_key_of(conversation_key: str) -> str:
     """Return the key of a conversation's case.
 
@@ -150,10 +152,12 @@ class Case:
         return replace(self, author_handle=handle, author_name=name, version=self.version + 1)
 
 
+_USUAL = {each.name: each.default for each in fields(Case)}
+
+
 def case_to_json(case: Case) -> dict[str, Any]:
     """Return the case as its row keeps it; what is usual is left out."""
-    usual = {each.name: each.default for each in fields(case)}
-    body = {name: value for name, value in asdict(case).items() if value != usual[name]}
+    body = {name: value for name, usual in _USUAL.items() if (value := getattr(case, name)) != usual}
     body |= {name: value.isoformat() for name, value in body.items() if isinstance(value, datetime)}
     return body
 

@@ -121,7 +121,17 @@ class Organisation:
 
     def handles_on(self, network: str) -> tuple[Handle, ...]:
         """Return the handles on one network."""
-        return tuple(handle for handle in self.handles if handle.network == network)
+        return self._by_network.get(network, ((), frozenset()))[0]
+
+    @cached_property
+    def _by_network(self) -> Mapping[str, tuple[tuple[Handle, ...], frozenset[str]]]:
+        """Return the handles on each network, and their ids and names."""
+        told: dict[str, tuple[tuple[Handle, ...], frozenset[str]]] = {}
+        for handle in self.handles:
+            there, names = told.get(handle.network, ((), frozenset[str]()))
+            new = {each for each in (handle.native_id, handle.handle.lstrip("@").casefold()) if each}
+            told[handle.network] = (*there, handle), names | new
+        return told
 
     @cached_property
     def _by_address(self) -> Mapping[tuple[str, str], Handle]:
@@ -145,9 +155,7 @@ class Organisation:
 
     def ours(self, network: str) -> frozenset[str]:
         """Return the ids and names of our own handles on a network, names without `@` and capitals."""
-        there = self.handles_on(network)
-        ids = {handle.native_id for handle in there if handle.native_id}
-        return frozenset(ids | {handle.handle.lstrip("@").casefold() for handle in there})
+        return self._by_network.get(network, ((), frozenset()))[1]
 
     @cached_property
     def _windows(self) -> dict[str, Rota]:

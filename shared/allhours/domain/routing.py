@@ -63,30 +63,35 @@ class Match:
 
 
 _HASHTAG = re.compile(r"#(\w+)")
+_RUN = re.compile(r"\w+")
 
 
 class Rules:
     """The organisation's rules, compiled once per organisation."""
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
-        """Compile words to one expression a rule, and one for all, so that most texts cost one search."""
+        """Compile words to one expression a rule, tried on texts in which one of them could begin."""
         self._rules = [
-            (rule, _words(rule.words), tuple(re.compile(pattern, re.IGNORECASE) for pattern in rule.patterns))
+            (
+                rule,
+                _words(rule.words),
+                _beginnings(rule.words),
+                tuple(re.compile(pattern, re.IGNORECASE) for pattern in rule.patterns),
+            )
             for rule in rules
         ]
-        self._any_word = _words(tuple(word for rule in rules for word in rule.words))
 
     def matching(self, item: Item) -> Iterator[Match]:
         """Yield the rules that hold for the item, in the file's order."""
         text = folded(item.text)
-        worded = self._any_word is not None and self._any_word.search(text) is not None
+        said = frozenset(_RUN.findall(text)) | {""}
         tags = frozenset(_HASHTAG.findall(text)) if "#" in text else frozenset[str]()
-        for rule, words, patterns in self._rules:
+        for rule, words, beginnings, patterns in self._rules:
             if rule.languages and item.language.split("-")[0].casefold() not in rule.languages:
                 continue
             if rule.networks and item.network not in rule.networks:
                 continue
-            if by := _fired(rule, words if worded else None, patterns, text, tags):
+            if by := _fired(rule, None if said.isdisjoint(beginnings) else words, patterns, text, tags):
                 yield Match(rule=rule, by=by)
 
 
@@ -117,6 +122,12 @@ def _words(words: tuple[str, ...]) -> re.Pattern[str] | None:
         + "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first)
         + r")(?!\w)"
     )
+
+
+def _beginnings(words: tuple[str, ...]) -> frozenset[str]:
+    """Return each phrase's first run of letters, without which no text has it; "" for one that has none."""
+    runs = (_RUN.search(folded(word)) for word in words)
+    return frozenset(run.group() if run else "" for run in runs)
 
 
 def folded(text: str) -> str:

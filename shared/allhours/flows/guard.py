@@ -5,23 +5,42 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from allhours.domain.item import Author
 from allhours.domain.personal_data import mask
 
 if TYPE_CHECKING:
     from allhours.domain.item import Item
 
+LONGEST_KEY = 1_000  # bytes of an id; DynamoDB allows 2,048 for a whole key
+MOST = 20  # attachments, and handles addressed; nobody at a desk opens more
+LONGEST = 2_000  # characters of a link; browsers cut there
+LONGEST_NAME = 200  # characters of a name; no network allows more
+
+
+def fits(item: Item) -> bool:
+    """Return whether the ids can be keys; hostile ones are for a person to look at."""
+    return max(len(text.encode()) for text in (item.native_id, item.conversation_id)) <= LONGEST_KEY
+
 
 def guarded(item: Item) -> Item:
-    """Return the item with personal data masked wherever an author can write.
+    """Return the item with personal data masked wherever an author can write, and no longer than queues carry.
 
     Guarding twice is guarding once.
     """
     text = mask(item.text)
-    name = mask(item.author.name)
-    found = (*text.found, *name.found)
-    links = tuple(mask(link).text for link in item.attachments)
-    if not found and links == item.attachments:
-        return item
+    name = mask(item.author.name[:LONGEST_NAME])
+    author = Author(
+        author_id=item.author.author_id, handle=item.author.handle[:LONGEST_NAME], name=name.text
+    )
+    found = tuple(dict.fromkeys((*item.masked, *text.found, *name.found)))
+    links = tuple(mask(link).text for link in item.attachments if len(link) <= LONGEST)[:MOST]
     return replace(
-        item.masked_as(text.text, name.text, tuple(dict.fromkeys((*item.masked, *found)))), attachments=links
+        item,
+        text=text.text,
+        author=author,
+        masked=found,
+        attachments=links,
+        permalink=mask(item.permalink).text if len(item.permalink) <= LONGEST else "",
+        addressed=item.addressed[:MOST],
+        answer_needs={name: need for name, need in item.answer_needs.items() if len(need) <= LONGEST},
     )

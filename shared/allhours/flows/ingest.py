@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from allhours.domain import page
 from allhours.domain.errors import Malformed, NetworkError, Refused, StaleCursor
 from allhours.domain.item import Heard, Item, Skipped, Unreadable
-from allhours.flows.guard import guarded
+from allhours.flows.guard import fits, guarded
 from allhours.flows.ports import DeadLetter
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from allhours.networks.contract import Source
 
 OWN_POST = "own post"
+LONGEST_LETTER = 400  # characters of an id in a dead letter's key
 
 
 @dataclass(kw_only=True)
@@ -83,6 +85,8 @@ def take_in(
         match one:
             case Item() if said_by(one, ours):
                 intake.skipped[OWN_POST] += 1
+            case Item() if not fits(one):
+                letters.append(oversized_letter(one))
             case Item():
                 items.append(guarded(one))
             case Skipped():
@@ -115,10 +119,17 @@ def unreadable_letter(post: Unreadable) -> DeadLetter:
     where = " ".join(part for part in (post.network, post.handle) if part)
     field_note = f" (field {post.field})" if post.field else ""
     return DeadLetter(
-        letter_id=f"{post.network}#{post.native_id or post.handle}#{post.field}",
+        letter_id=f"{post.network}#{(post.native_id or post.handle)[:LONGEST_LETTER]}#{post.field}",
         where=where,
         reason=f"post {post.native_id or 'without an id'}: {post.detail}{field_note}",
     )
+
+
+def oversized_letter(item: Item) -> DeadLetter:
+    """Return the dead letter of a post whose id no key can hold: where it is, by the digest of its id."""
+    digest = hashlib.sha256(item.native_id.encode()).hexdigest()[:16]
+    where = f"{item.network} {item.handle}"
+    return DeadLetter(letter_id=f"{item.network}#{digest}", where=where, reason="a post's id is too long for a key")
 
 
 def report(error: NetworkError, *, handle: Handle, pages: Pages, intake: Intake, at: datetime) -> None:

@@ -85,28 +85,16 @@ def _route_one(item: Item, *, desk: Desk, records: Records, world: World, at: da
 
 
 def _conversation(item: Item, world: World) -> str:
-    """Return the key of the item's conversation: the one its row or its parent's row names, else its own."""
-    for key in (item.key, _parent(item)):
-        if (known := world.known.get(key)) and known.conversation_key:
-            return known.conversation_key
-    return item.conversation_key
-
-
-def _parent(item: Item) -> str:
-    return f"{item.network}#{item.parent_id}"
+    """Return the key of the item's conversation: the one that its row names, else its own."""
+    known = world.known.get(item.key)
+    return known.conversation_key if known and known.conversation_key else item.conversation_key
 
 
 def _read(records: Records, items: Iterable[Item], *, consistent: bool = False) -> World:
-    """Read the rows of the items, of what they answer, and of their conversations.
-
-    Then those that only the rows name.
-    """
+    """Read the rows of the items and of their conversations, then of those that only the rows name."""
     asked = list(items)
-    item_keys = dict.fromkeys(
-        [item.key for item in asked]
-        + [_parent(i) for i in asked if i.parent_id != i.conversation_id and i.parent_id]
-    )
     conversations = dict.fromkeys(item.conversation_key for item in asked)
+    item_keys = dict.fromkeys(item.key for item in asked)
     world = records.read(tuple(item_keys), tuple(conversations), consistent=consistent)
     named = {_conversation(item, world) for item in asked} - set(conversations)
     if named:

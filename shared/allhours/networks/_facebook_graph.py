@@ -62,7 +62,7 @@ class Gone(Refused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphPage:
+class FetchedRows:
     """One page of an edge; `older` is set while there is more, even behind an empty page."""
 
     rows: tuple[Mapping[str, Any], ...]
@@ -91,7 +91,7 @@ class Graph:
         self._wait = min(FIRST_WAIT * 2 ** min(waits, 10), LONGEST_WAIT)
         self._ended: dict[str, NetworkError] = {}
 
-    def pages(self, path: str, params: Mapping[str, str], *, quota: str = "pages") -> Iterator[GraphPage]:
+    def pages(self, path: str, params: Mapping[str, str], *, quota: str = "pages") -> Iterator[FetchedRows]:
         """Yield the pages of an edge until `paging.next` is missing; an empty page may still have one."""
         asked = dict(params)
         while True:
@@ -101,7 +101,7 @@ class Graph:
             paging = answer.get("paging")
             address = paging.get("next") if isinstance(paging, dict) else None
             older = address if isinstance(address, str) and address else None
-            yield GraphPage(rows=tuple(row if isinstance(row, dict) else {} for row in rows), older=older)
+            yield FetchedRows(rows=tuple(row if isinstance(row, dict) else {} for row in rows), older=older)
             if older is None:
                 return
             # Only parameters are taken over: the address has the token in it, and its host could be any.

@@ -26,7 +26,7 @@ from allhours.networks._x_posts import (
     snowflake,
     word,
 )
-from allhours.networks.paging import Marks, Page, newest_first
+from allhours.networks.paging import Marks, FetchedPosts, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ class Reader:
             return False
 
     def walk(
-        self, marks: Marks, read: Callable[[str, str | None], Page]
+        self, marks: Marks, read: Callable[[str, str | None], FetchedPosts]
     ) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
         """Yield a stream's pages newest first; `RateLimited` once X says that no call is left."""
         # A handle that nobody has mentioned yet starts from now, or its first burst would count as history;
@@ -116,25 +116,25 @@ class Reader:
                 detail = "no call is left in this window"
                 raise RateLimited(NAME, detail, handle=self.handle.handle, retry_at=self.rests_until)
 
-    def mentions(self, floor: str, token: str | None) -> Page:
+    def mentions(self, floor: str, token: str | None) -> FetchedPosts:
         """Read one page of posts that name the handle."""
         if not is_id(self.handle.native_id):
             detail = "the organisation file has no native_id for it: X's user id, digits only"
             raise Refused(NAME, detail, handle=self.handle.handle)
         return self._posts(f"/2/users/{self.handle.native_id}/mentions", {}, floor, token)
 
-    def search(self, query: str, floor: str, token: str | None) -> Page:
+    def search(self, query: str, floor: str, token: str | None) -> FetchedPosts:
         """Read one page of posts with one of our words, no older than search reaches."""
         oldest = snowflake(self.at - _SEARCH_REACH)
         floor = str(max(int(floor), oldest)) if floor else ""
         app_only = bool(self.credentials.read(self.handle.secret).get("bearer_token"))
         return self._posts("/2/tweets/search/recent", {"query": query}, floor, token, app_only=app_only)
 
-    def messages(self, floor: str, token: str | None) -> Page:
+    def messages(self, floor: str, token: str | None) -> FetchedPosts:
         """Read one page of direct messages; X has no since_id here, so the walk ends at a known id."""
         asked = {"max_results": _PAGE, "event_types": "MessageCreate"}
         document, following = self._page("/2/dm_events", asked, "message", token)
-        return Page(posts=self._marked(document, hear_message, floor), older=following)
+        return FetchedPosts(posts=self._marked(document, hear_message, floor), older=following)
 
     def look_up(self, ids: Sequence[str]) -> Json:
         """Read posts by id; those that X does not show come as errors of the same answer."""
@@ -163,17 +163,17 @@ class Reader:
 
     def _posts(
         self, path: str, params: Mapping[str, str], floor: str, token: str | None, *, app_only: bool = False
-    ) -> Page:
+    ) -> FetchedPosts:
         """Read one page of posts newer than `floor`."""
         if token and token.startswith("until_id ") and int(token.split()[1]) <= int(floor or 0):
             self.rests_until = None
-            return Page(posts=(), older=None)  # while we were away, the gap went out of search's reach
+            return FetchedPosts(posts=(), older=None)  # while we were away, the gap went out of search's reach
         asked = {**params, "max_results": _PAGE, **({"since_id": floor} if floor else {})}
         document, following = self._page(path, asked, "post", token, app_only=app_only)
         ids = [each for entry in entries_of(document) if (each := _entry_id(entry))]
         # An id leads on for ever, a pagination token does not; where no id can be read the token must do.
         older = f"until_id {min(ids, key=int)}" if following and ids else following
-        return Page(posts=self._marked(document, hear_post, floor), older=older)
+        return FetchedPosts(posts=self._marked(document, hear_post, floor), older=older)
 
     def _page(
         self, path: str, params: Mapping[str, str], what: str, token: str | None, *, app_only: bool = False

@@ -54,7 +54,7 @@ from allhours.networks._bluesky_posts import (
 )
 from allhours.networks._bluesky_session import NotThere, Session
 from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
-from allhours.networks.paging import Marks, Page, newest_first, read_streams, seen_key
+from allhours.networks.paging import Marks, FetchedPosts, newest_first, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -176,7 +176,7 @@ class Bluesky:
 
 
 def _walk(
-    read: Callable[[str, str | None], Page], marks: Marks, *, overlap: timedelta
+    read: Callable[[str, str | None], FetchedPosts], marks: Marks, *, overlap: timedelta
 ) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
     """Read newest first down to the mark.
 
@@ -188,7 +188,7 @@ def _walk(
     resumed = bool(marks.get("resume"))
     ends: list[str | None] = []
 
-    def noted(floor: str, token: str | None) -> Page:
+    def noted(floor: str, token: str | None) -> FetchedPosts:
         ends.append(None)
         page = read(floor, token)
         ends[-1] = page.older
@@ -218,7 +218,7 @@ def _walk(
 
 
 def _rewalk(
-    read: Callable[[str, str | None], Page], heard_before: frozenset[str], at: datetime, marks: Marks
+    read: Callable[[str, str | None], FetchedPosts], heard_before: frozenset[str], at: datetime, marks: Marks
 ) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
     """Read the last days of notifications again, now and then, for posts that arrived below the mark.
 
@@ -245,7 +245,7 @@ def _rewalk(
 
 def _notifications(
     session: Session, at: datetime, floor: str, token: str | None, *, limit: int = PAGE
-) -> Page:
+) -> FetchedPosts:
     """Read one page of what is said to us; at the very beginning, the first page that has any."""
     us = session.us()
     query = [("limit", str(limit)), ("priority", "false"), *(("reasons", reason) for reason in REASONS)]
@@ -259,7 +259,7 @@ def _notifications(
     return _page(found, [notification(body, us, at) for body in found], token, at)
 
 
-def _hits(session: Session, at: datetime, words: str, floor: str, token: str | None) -> Page:
+def _hits(session: Session, at: datetime, words: str, floor: str, token: str | None) -> FetchedPosts:
     """Read one page of posts with a brand's words or hashtag."""
     us = session.us()
     quoted = f'"{words}"' if " " in words else words
@@ -291,14 +291,14 @@ def _messages(session: Session, at: datetime, marks: Marks) -> Iterator[tuple[tu
         cursor = reached
 
 
-def _page(found: Sequence[object], heard: Sequence[Heard], older: str | None, at: datetime) -> Page:
+def _page(found: Sequence[object], heard: Sequence[Heard], older: str | None, at: datetime) -> FetchedPosts:
     """Return the page, every post once (a mention that is also a reply may be there twice), with its mark."""
     instants = [indexed_at(body) for body in found]
     newest = next((instant for instant in instants if instant), at)
     posts: dict[str, tuple[str, Heard]] = {}
     for place, (instant, each) in enumerate(zip(instants, heard, strict=True)):
         posts.setdefault(each.native_id or f"#{place}", (stamp(instant or newest), each))
-    return Page(posts=tuple(posts.values()), older=older)
+    return FetchedPosts(posts=tuple(posts.values()), older=older)
 
 
 def _list(answer: dict[str, object], name: str, handle: Handle) -> list[object]:

@@ -243,9 +243,3 @@ class Capabilities:
     app_secret_fields: tuple[str, ...] = ()
     leaves_alone: tuple[str, ...] = ()
     api_pages: tuple[str, ...]
-
-
-class Network(Protocol):
-    """What every file in this package offers under `NETWORK`: a class with a manifest, made per function."""
-
-    capabilities: ClassVar[Capabilities]

@@ -29,7 +29,7 @@ from allhours.domain.plain_text import plain
 from allhours.networks import _facebook_posts as posts
 from allhours.networks._facebook_graph import Gone, Graph
 from allhours.networks.contract import Capabilities, Greeting
-from allhours.networks.paging import MOST_SEEN, Page, read_streams, seen_key
+from allhours.networks.paging import MOST_SEEN, FetchedPosts, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -258,7 +258,7 @@ def _patient(read: Callable[[Marks], Steps], marks: Marks) -> Steps:
         raise
 
 
-def _walk(pages: Callable[[int], Iterator[Page]], marks: Marks, *, at: datetime) -> Steps:
+def _walk(pages: Callable[[int], Iterator[FetchedPosts]], marks: Marks, *, at: datetime) -> Steps:
     """Walk what is newer than `low`, in whatever order it comes, and move `low` only when the walk is whole.
 
     Marks: `low` (Unix seconds), `seen` (keys behind it), `pages` (what this walk may take, after one that was
@@ -291,17 +291,17 @@ def _walk(pages: Callable[[int], Iterator[Page]], marks: Marks, *, at: datetime)
         yield fresh, {"low": top, "seen": behind[-MOST_SEEN:]}
 
 
-def _listed(graph: Graph, place: posts.Place, edge: str, floor: int) -> Iterator[Page]:
+def _listed(graph: Graph, place: posts.Place, edge: str, floor: int) -> Iterator[FetchedPosts]:
     """Read the posts on our Page (`feed`), or those elsewhere that tag it (`tagged`)."""
     params = {"fields": POST_FIELDS, "limit": "100", **({"since": str(floor)} if floor else {})}
     for page in graph.pages(f"{place.page}/{edge}", params):
         rows = tuple(
             (_mark(row, place), posts.graph_post(row, place, mention=edge == "tagged")) for row in page.rows
         )
-        yield Page(posts=rows, older=page.older)
+        yield FetchedPosts(posts=rows, older=page.older)
 
 
-def _conversations(graph: Graph, place: posts.Place, floor: int) -> Iterator[Page]:
+def _conversations(graph: Graph, place: posts.Place, floor: int) -> Iterator[FetchedPosts]:
     """Read conversations, newest first, down to the watermark, and in each its messages down to the same."""
     oldest = floor or int((place.at - ANSWERABLE_WITHIN).timestamp())
     params = {"platform": "messenger", "fields": CONVERSATION_FIELDS, "limit": "25"}
@@ -310,7 +310,7 @@ def _conversations(graph: Graph, place: posts.Place, floor: int) -> Iterator[Pag
         more = page.older if len(fresh) == len(page.rows) else None
         deeper = [row for row in fresh if floor and _has_more(row) and _oldest(row) >= floor]
         rows = tuple(row for each in fresh for row in _messages(each, place, oldest))
-        yield Page(posts=rows, older=more or ("deeper" if deeper else None))
+        yield FetchedPosts(posts=rows, older=more or ("deeper" if deeper else None))
         for number, conversation in enumerate(deeper, 1):
             rest = more or ("deeper" if number < len(deeper) else None)
             yield from _older_messages(graph, place, conversation, floor, rest=rest)
@@ -320,14 +320,14 @@ def _conversations(graph: Graph, place: posts.Place, floor: int) -> Iterator[Pag
 
 def _older_messages(
     graph: Graph, place: posts.Place, conversation: Mapping[str, object], floor: int, *, rest: str | None
-) -> Iterator[Page]:
+) -> Iterator[FetchedPosts]:
     """Read the messages of a busy conversation that did not fit; `rest` says whether more comes behind it."""
     params = {"fields": MESSAGE_FIELDS, "limit": "100"}
     for page in graph.pages(f"{posts.path(conversation.get('id'))}/messages", params, quota="messenger"):
         whole = {"link": conversation.get("link"), "messages": list(page.rows)}
         reached = any(_seconds(row.get("created_time")) < floor for row in page.rows)
         more = None if reached else page.older
-        yield Page(posts=tuple(_messages(whole, place, floor)), older=more or rest)
+        yield FetchedPosts(posts=tuple(_messages(whole, place, floor)), older=more or rest)
         if more is None:
             return
 
@@ -408,7 +408,7 @@ def _with_post(marks: Marks, post_id: str, after: Marks, place: posts.Place) -> 
     return {**marks, "posts": {**kept, post_id: after}}
 
 
-def _under(graph: Graph, place: posts.Place, post_id: str, floor: int) -> Iterator[Page]:
+def _under(graph: Graph, place: posts.Place, post_id: str, floor: int) -> Iterator[FetchedPosts]:
     """Read the comments under a post, replies to comments among them (`stream`; the default hides those)."""
     params = {
         "fields": COMMENT_FIELDS,
@@ -419,7 +419,7 @@ def _under(graph: Graph, place: posts.Place, post_id: str, floor: int) -> Iterat
     }
     for page in graph.pages(f"{post_id}/comments", params):
         rows = ((_mark(row, place), posts.graph_comment(row, place, post_id=post_id)) for row in page.rows)
-        yield Page(posts=tuple(rows), older=page.older)
+        yield FetchedPosts(posts=tuple(rows), older=page.older)
 
 
 def _mark(row: Mapping[str, object], place: posts.Place) -> str:

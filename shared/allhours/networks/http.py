@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from allhours.domain.errors import Malformed, Unreachable
+from allhours.domain.errors import Malformed, Refused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ CONNECT_WITHIN = 3.05  # seconds; just over a TCP retransmission, as requests' d
 READ_WITHIN = 10.0  # seconds between two bytes
 ANSWER_WITHIN = 20.0  # seconds for a whole answer; one byte every nine seconds would hold a function for ever
 LARGEST_BODY = 5_000_000  # bytes after decompression; a gzip bomb ends here
+NO_HEADER = "the secret holds a character that no header can carry: store the token again"
+_HEADER = re.compile(r"[!-~]([ -~]*[!-~])?|")  # RFC 9110 §5.5, without what is not ASCII
 USER_AGENT = "Allhours/0.1 (+https://github.com/allhours/allhours)"
 
 
@@ -61,8 +64,12 @@ class Http:
     ) -> Reply:
         """Make one request.
 
-        `Unreachable` for anything without a whole answer, `Malformed` for one that is too large.
+        `Unreachable` for anything without a whole answer, `Malformed` for one that is too large, `Refused`
+        when a header cannot be written: what goes wrong in one of ours is the secret it carries.
         """
+        for value in (headers or {}).values():
+            if not _HEADER.fullmatch(value):
+                raise Refused(network, NO_HEADER, handle=handle)
         try:
             with self._session.request(
                 method,

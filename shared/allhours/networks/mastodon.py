@@ -52,7 +52,7 @@ from allhours.networks._mastodon_posts import (
 )
 from allhours.networks._mastodon_server import SCOPES, CrashedError, Server
 from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
-from allhours.networks.paging import Marks, Page, instant_of, newest_first, read_streams, seen_key
+from allhours.networks.paging import Marks, FetchedPosts, instant_of, newest_first, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -287,7 +287,7 @@ class _Reading:
         for heard, after in forwards(marks, read=page):
             yield self._new(heard), after
 
-    def _found(self, word: str, _floor: str, token: str | None) -> Page:
+    def _found(self, word: str, _floor: str, token: str | None) -> FetchedPosts:
         answer = self._server.get(
             "/api/v2/search",
             ("q", f'"{word}"' if " " in word else word),
@@ -296,7 +296,7 @@ class _Reading:
             ("offset", token or "0"),
         )
         if answer is None:
-            return Page(posts=(), older=None)
+            return FetchedPosts(posts=(), older=None)
         found = answer.body.get("statuses") if isinstance(answer.body, dict) else None
         if not isinstance(found, list):
             raise self._server.malformed("/api/v2/search", "has no list of statuses")
@@ -305,7 +305,7 @@ class _Reading:
         for body, (_key, heard) in zip(found, self._heard(found, heard_status), strict=True):
             mark = min(said_at(body) or mark, self._server.at)
             posts.append((mark.isoformat(), heard))
-        return Page(posts=tuple(posts), older=str(int(token or 0) + len(found)) if found else None)
+        return FetchedPosts(posts=tuple(posts), older=str(int(token or 0) + len(found)) if found else None)
 
     def _new(self, heard: Iterable[Heard]) -> tuple[Heard, ...]:
         """Return what no stream of this poll has told before, each in its thread's conversation."""

@@ -15,6 +15,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from allhours.domain.item import Heard
     from allhours.networks.http import Http
 
+_CHALLENGE = re.compile(r"[A-Za-z0-9_=+/.-]{1,200}")
 _MANY = 100  # ids in one look-up
 _QUERY = 512  # characters of a search query on self-serve tiers
 
@@ -168,10 +170,14 @@ class X:
         return found
 
     def greet(self, delivery: Delivery) -> Greeting:
-        """Answer the challenge-response check; `BadSignature` when there is no challenge."""
+        """Answer the challenge-response check; `BadSignature` when there is no challenge.
+
+        The answer signs whatever the challenge is, with the key that signs events. An event begins with a
+        brace, which no challenge has, so nobody can have one signed here.
+        """
         token = delivery.query.get("crc_token", "")
-        if not token:
-            raise BadSignature(NAME, "the greeting has no crc_token")
+        if not _CHALLENGE.fullmatch(token):
+            raise BadSignature(NAME, "the greeting has no crc_token that X would send")
         answer = {"response_token": f"sha256={self._signed(token.encode())}"}
         return Greeting(body=json.dumps(answer), content_type="application/json")
 

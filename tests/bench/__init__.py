@@ -1,0 +1,1 @@
+"""What Allhours costs, as ratios against a peer measured in the same run: `make bench`."""

@@ -1,0 +1,113 @@
+"""docs/benchmarks.md, as the run leaves it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.bench import cost, prices
+from tests.bench.items import OPENING, SHARES
+from tests.bench.targets import HEADINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.bench.targets import Line
+
+_PARTS = {
+    "functions": "Lambda: route and forward",
+    "queue_in": "common queue: send, receive, delete",
+    "inbox_out": "out to the inbox: publish, deliver, receive, delete",
+    "writes": "DynamoDB writes, the index `lists` among them",
+    "reads": "DynamoDB reads",
+    "logs": "logs, Lambda's own lines among them",
+    "total": "total",
+}
+
+
+def markdown(rows: Sequence[Line], routing: dict[str, Any], burst: dict[str, Any], machine: str) -> str:
+    """Return the whole document."""
+    shares = ", ".join(f"{name} {share} %" for name, share in SHARES.items())
+    units, of_rows = routing["units"], routing["rows"]
+    return f"""# Benchmarks
+
+Made by `make bench`, which runs `python -m tests.bench` and writes this file; do not edit it.
+{machine}
+
+{_table(HEADINGS, (row.cells for row in rows))}
+
+Times are processor time, the least of at least seven rounds, peers by turns in one process; cold starts are
+fresh processes with compiled bytecode, by turns. Judge by the ratios: the machine is shared. Every AWS
+call is answered at once in botocore's `before-send`; handlers and clients run unchanged up to that point.
+
+- **The peer of P1, P2, P4 and P10** is `tests/bench/tutorial.py`: Powertools' batch processor and
+  idempotency, a pydantic model, get case, put item, update case, put into the inbox, send a message, three
+  log lines. It neither guards nor applies rules.
+- **The items** are {routing["items"]} invented ones: {shares}; about {OPENING} % open a case;
+  {routing["body_bytes"]:.0f} bytes each on the queue. Rules and rota are those of
+  `infra/organisation/acme.yaml`.
+- **P3** imports a handler and makes the clients that its first call makes. Ours look for no garbage until
+  the first client is made (`allhours/aws/__init__.py`), boto3 as it comes does. Ingest functions import
+  `requests` or `feedparser` besides and make a third client; their target is the memory.
+- **P5**: our poller is the function `ingest_x` against a timeline of mentions; the peer is in the published
+  style: one page, newest first, the checkpoint in `finally`. A crash ends the process after a call took
+  effect. {burst["queued_twice"]} posts at most were queued twice, and the router made nothing of the
+  second copy. The peer loses {burst["their_lost"]} without any crash, and
+  {burst["their_points_with_duplicates"]} of its {burst["their_crash_points"]} places to crash double posts.
+- **P12**: verify, parse, guard and queue one delivery, against one `send_message` of boto3 as it comes.
+
+{_missed(rows)}## What a million items cost
+
+{_table(("dollars", "ours", "straightforward"), _costs(routing["cost"]))}
+
+Ours: standard queue, batches of ten in route and forward, arm64. Straightforward: the tutorial's handler with
+FIFO queues, one item a batch, x86. Lambda's time is the measured processor time at the share of a processor
+that a function of {cost.MEMORY_MB} MB has ({cost.MEMORY_MB}/{cost.CORE_MB}), and {cost.ROUND_TRIP_MS:.0f}
+ms for each AWS call, which gives the 60 ms an item and 100 ms a batch of the plan. What SNS delivers to an
+SQS inbox counts as one SQS request, to be on the dear side. Polls, pages and the desks' work are in
+neither column.
+
+An item takes {units["ours"][0]:.2f} write units and {units["ours"][1]:.2f} read units, the tutorial's
+{units["tutorial"][0]:.2f} and {units["tutorial"][1]:.2f}. An item's row has {of_rows["ITEM"]["mean"]:.0f}
+bytes on average, {of_rows["ITEM"]["above_1_kb"]:.0%} are above 1 KB; a case's
+{of_rows["CASE"]["mean"]:.0f} bytes, {of_rows["CASE"]["above_1_kb"]:.0%} above.
+
+{_table(("price for a million", "dollars", "from"), _prices())}
+"""
+
+
+_WHY_MISSED = {
+    "P2": "botocore's own work for the transaction is most of it; what is ours is the guard and the rules.",
+    "P3": "what comes on top of boto3 is mostly the making of some 40 frozen dataclasses with slots.",
+    "P4": (
+        "the plan counted two rows of at most 1 KB and no index. An item's row holds its event as well and "
+        "is often larger, every item is in the index `lists` once (for re-reading and `allhours trace`), and "
+        "what is known is read before it is decided."
+    ),
+    "P12": "one send is most of it; parsing, the guard and the counters' line are the rest.",
+}
+
+
+def _missed(rows: Sequence[Line]) -> str:
+    """Return why targets are missed, or nothing when none is."""
+    missed = dict.fromkeys(row.target_id for row in rows if row.target and not row.met)
+    if not missed:
+        return ""
+    told = "\n".join(
+        f"- **{name}**: {_WHY_MISSED.get(name, 'a fault; it has to be mended.')}" for name in missed
+    )
+    return f"## What is missed, and why\n\n{told}\n\n"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _costs(costs: dict[str, dict[str, float]]) -> Iterable[Sequence[str]]:
+    for part, told in _PARTS.items():
+        yield told, f"{costs['ours'][part]:.2f}", f"{costs['straightforward'][part]:.2f}"
+
+
+def _prices() -> Iterable[Sequence[str]]:
+    for price in prices.ALL:
+        yield price.unit, f"{price.dollars:g}", price.source

@@ -1,0 +1,130 @@
+"""The targets of performance.md, and the table that says which are met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.cold import INGEST, MOST_MIB, QUEUE_HANDLERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BASE = "boto3 and two clients"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the table; `ratio` is ours to the peer's."""
+
+    target_id: str
+    metric: str
+    ours: str
+    peer: str
+    ratio: float | None
+    target: str
+    met: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Return the line as text."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return (
+            self.target_id,
+            self.metric,
+            self.ours,
+            self.peer,
+            ratio,
+            self.target,
+            "yes" if self.met else "no",
+        )
+
+
+HEADINGS = ("", "metric", "ours", "peer", "ratio", "target", "met")
+
+
+def lines(
+    routing: dict[str, Any],
+    cold: dict[str, tuple[float, float]],
+    burst: dict[str, Any],
+    webhook: dict[str, float],
+) -> Iterator[Line]:
+    """Yield the table's lines."""
+    calls, cpu = routing["calls"], routing["cpu_us"]
+    ratio = calls["ours"] / calls["tutorial"]
+    yield Line(
+        target_id="P1",
+        metric="AWS calls per routed item, batch 10",
+        ours=f"{calls['ours']:.2f}",
+        peer=f"{calls['tutorial']:.2f}",
+        ratio=ratio,
+        target="≤ 1.2 and ≤ 0.20",
+        met=calls["ours"] <= 1.2 and ratio <= 1 / 5,
+    )
+    ratio = cpu["ours"] / cpu["tutorial"]
+    yield Line(
+        target_id="P2",
+        metric="CPU per routed item; ours guards and applies the rules",
+        ours=f"{cpu['ours']:.0f} µs",
+        peer=f"{cpu['tutorial']:.0f} µs",
+        ratio=ratio,
+        target="≤ 0.25",
+        met=ratio <= 1 / 4,
+    )
+    yield from _cold(cold)
+    total, straight = routing["cost"]["ours"]["total"], routing["cost"]["straightforward"]["total"]
+    yield Line(
+        target_id="P4",
+        metric="cost per million routed items",
+        ours=f"${total:.2f}",
+        peer=f"${straight:.2f}",
+        ratio=total / straight,
+        target="≤ $3.60 and ≤ 0.50",
+        met=total <= 3.60 and total / straight <= 0.5,
+    )
+    yield Line(
+        target_id="P5",
+        metric=f"burst of 1,000, {burst['crash_points']} places to crash: lost / twice in the inbox",
+        ours=f"{burst['lost']} / {burst['duplicated']}",
+        peer=f"{burst['their_lost_most']} lost",
+        ratio=None,
+        target="0 / 0",
+        met=burst["lost"] == burst["duplicated"] == 0 and burst["inbox"] == 1000,
+    )
+    log = routing["log_bytes"]
+    yield Line(
+        target_id="P10",
+        metric="log bytes per routed item, batch 10",
+        ours=f"{log['ours']:.0f} B",
+        peer=f"{log['tutorial']:.0f} B",
+        ratio=log["ours"] / log["tutorial"],
+        target="≤ 60 B",
+        met=log["ours"] <= 60,
+    )
+    for name in ("x", "facebook"):
+        ratio = webhook[name] / webhook["send"]
+        yield Line(
+            target_id="P12",
+            metric=f"CPU per webhook delivery, {name}",
+            ours=f"{webhook[name]:.0f} µs",
+            peer=f"{webhook['send']:.0f} µs, one send",
+            ratio=ratio,
+            target="≤ 1.30",
+            met=ratio <= 1.3,
+        )
+
+
+def _cold(cold: dict[str, tuple[float, float]]) -> Iterator[Line]:
+    base_ms, base_mib = cold[BASE]
+    for name in (*QUEUE_HANDLERS, *INGEST, "tutorial"):
+        spent, peak = cold[name]
+        limit = f"≤ 1.20 and {MOST_MIB} MiB" if name in QUEUE_HANDLERS else f"≤ {MOST_MIB} MiB"
+        yield Line(
+            target_id="P3",
+            metric="cold start, the tutorial for comparison" if name == "tutorial" else f"cold start, {name}",
+            ours=f"{spent:.0f} ms, {peak:.0f} MiB",
+            peer=f"{base_ms:.0f} ms, {base_mib:.0f} MiB",
+            ratio=spent / base_ms,
+            target="" if name == "tutorial" else limit,
+            met=peak <= MOST_MIB and (name not in QUEUE_HANDLERS or spent / base_ms <= 1.2),
+        )

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.bench import cost, prices, report
+from tests.bench.cloud import Bill, Cloud, row_bytes, units
+from tests.bench.items import OPENING, SHARES, items
+from tests.bench.targets import BASE, Line, lines
+
+COLD = (*(f"ingest_{name}" for name in SHARES), "route", "forward", "park", "tutorial")
+
+
+def a_run(**changed: Any) -> dict[str, Any]:
+    parts = dict.fromkeys(("functions", "queue_in", "inbox_out", "writes", "reads", "logs"), 0.5)
+    routing: dict[str, Any] = {
+        "items": 200,
+        "calls": {"ours": 1.1, "tutorial": 7.0},
+        "cpu_us": {"ours": 600.0, "tutorial": 2700.0},
+        "log_bytes": {"ours": 28.0, "tutorial": 1300.0},
+        "units": {"ours": [5.0, 1.0], "tutorial": [5.1, 0.5]},
+        "rows": {kind: {"mean": 900.0, "above_1_kb": 0.1} for kind in ("ITEM", "CASE")},
+        "body_bytes": 670.0,
+        "cost": {"ours": {**parts, "total": 3.0}, "straightforward": {**parts, "total": 7.5}},
+    }
+    burst = {
+        "crash_points": 125,
+        "inbox": 1000,
+        "lost": 0,
+        "duplicated": 0,
+        "queued_twice": 3,
+        "their_crash_points": 16,
+        "their_lost": 900,
+        "their_lost_most": 900,
+        "their_points_with_duplicates": 10,
+    }
+    cold = {BASE: (200.0, 46.0), **dict.fromkeys(COLD, (230.0, 50.0))}
+    webhook = {"x": 350.0, "facebook": 340.0, "send": 280.0}
+    run: dict[str, Any] = {"routing": routing, "burst": burst, "cold": cold, "webhook": webhook}
+    for name, values in changed.items():
+        run[name] = {**run[name], **values}
+    return run
+
+
+def missed(run: dict[str, Any]) -> set[str]:
+    return {line.target_id for line in lines(**run) if line.target and not line.met}
+
+
+def test_a_run_within_every_target_misses_none() -> None:
+    assert missed(a_run()) == set()
+
+
+@pytest.mark.parametrize(
+    ("target_id", "part", "worse"),
+    [
+        ("P1", "routing", {"calls": {"ours": 1.21, "tutorial": 7.0}}),
+        ("P1", "routing", {"calls": {"ours": 1.1, "tutorial": 5.0}}),
+        ("P2", "routing", {"cpu_us": {"ours": 680.0, "tutorial": 2700.0}}),
+        ("P3", "cold", {"route": (241.0, 50.0)}),
+        ("P3", "cold", {"ingest_x": (300.0, 65.0)}),
+        ("P4", "routing", {"cost": {"ours": {"total": 3.61}, "straightforward": {"total": 7.5}}}),
+        ("P4", "routing", {"cost": {"ours": {"total": 3.5}, "straightforward": {"total": 6.9}}}),
+        ("P5", "burst", {"lost": 1}),
+        ("P5", "burst", {"duplicated": 1}),
+        ("P5", "burst", {"inbox": 999}),
+        ("P10", "routing", {"log_bytes": {"ours": 61.0, "tutorial": 1300.0}}),
+        ("P12", "webhook", {"facebook": 365.0}),
+    ],
+)
+def test_each_target_is_missed_by_a_little_too_much(target_id: str, part: str, worse: dict[str, Any]) -> None:
+    assert missed(a_run(**{part: worse})) == {target_id}
+
+
+def test_an_ingest_function_may_be_slower_to_start_than_the_queues_but_not_larger() -> None:
+    assert missed(a_run(cold={"ingest_feeds": (400.0, 63.0)})) == set()
+
+
+def test_the_document_shows_every_line_and_says_why_a_target_is_missed() -> None:
+    run = a_run(routing={"cpu_us": {"ours": 900.0, "tutorial": 2700.0}})
+    rows: list[Line] = list(lines(**run))
+    text = report.markdown(rows, run["routing"], run["burst"], "two cores")
+    assert all(f"| {row.metric} |" in text for row in rows)
+    assert "| 0.33 | ≤ 0.25 | no |" in text
+    assert "- **P2**: botocore" in text
+    assert "two cores" in text
+
+
+def test_a_batch_is_billed_for_its_processor_share_and_its_waiting() -> None:
+    batch = cost.Invocation(items=10, cpu_ms=5.12, calls=11)
+    assert batch.billed_ms == pytest.approx(5.12 * 1769 / 512 + 88)
+    gb_s = batch.billed_ms / 1000 / 2
+    assert batch.dollars(prices.LAMBDA_ARM) == pytest.approx((0.20 + gb_s * 13.3334) / 10)
+
+
+def test_the_plans_two_durations_come_out() -> None:
+    assert cost.Invocation(items=1, cpu_ms=2.7, calls=7).billed_ms == pytest.approx(60, abs=6)
+    assert cost.Invocation(items=10, cpu_ms=3.71, calls=11).billed_ms == pytest.approx(100, abs=6)
+
+
+def test_rows_and_logs_cost_what_the_plan_says() -> None:
+    assert cost.rows(4, 0) == (2.5, 0)
+    assert cost.logs(909, 1) == pytest.approx(0.63, abs=0.01)
+
+
+@pytest.mark.parametrize(("size", "billed"), [(0, 1), (1, 1), (1024, 1), (1025, 2), (4096, 4)])
+def test_units_are_begun_kilobytes(size: int, billed: int) -> None:
+    assert units(size, 1024) == billed
+
+
+def test_a_row_counts_names_and_values_in_utf_8() -> None:
+    assert row_bytes({"key": {"S": "é"}, "v": {"N": "1234"}, "on": {"BOOL": True}}) == 5 + 5 + 3
+
+
+def written(cloud: Cloud, operation: str, **asked: Any) -> Bill:
+    cloud.bill = Bill()
+    cloud.answer(f"before-send.dynamodb.{operation}", json.dumps(asked).encode())
+    return cloud.bill
+
+
+def a_put(**row: str) -> dict[str, Any]:
+    return {"TableName": "records", "Item": {name: {"S": value} for name, value in row.items()}}
+
+
+def test_a_transaction_costs_twice_and_an_index_entry_once() -> None:
+    cloud = Cloud()
+    put = a_put(key="CASE#1", list="KEPT#x", list_at="2026")
+    assert written(cloud, "TransactWriteItems", TransactItems=[{"Put": put}]).write_units == 3
+    assert written(cloud, "TransactWriteItems", TransactItems=[{"Put": put}]).write_units == 2
+    assert written(cloud, "PutItem", **a_put(key="ITEM#1", text="x" * 1100)).write_units == 2
+
+
+def test_a_failed_condition_is_told_and_paid_for_and_changes_nothing() -> None:
+    cloud = Cloud()
+    put = {**a_put(key="ITEM#1", text="first"), "ConditionExpression": "attribute_not_exists(#key)"}
+    written(cloud, "PutItem", **put)
+    bill = written(
+        cloud, "TransactWriteItems", TransactItems=[{"Put": {**put, **a_put(key="ITEM#1", text="2")}}]
+    )
+    assert bill.write_units == 2
+    assert b"ConditionalCheckFailed" in cloud.answers[-1][1]
+    assert cloud.rows["records", "ITEM#1"]["text"] == {"S": "first"}
+
+
+def test_a_read_costs_half_when_it_may_be_a_little_old_also_of_a_row_that_is_not_there() -> None:
+    key = {"key": {"S": "ITEM#1"}}
+    assert written(Cloud(), "GetItem", TableName="records", Key=key).read_units == 0.5
+    assert written(Cloud(), "GetItem", TableName="records", Key=key, ConsistentRead=True).read_units == 1
+
+
+def test_the_mix_of_items_is_as_it_is_told() -> None:
+    mix = items()
+    for name, share in SHARES.items():
+        assert sum(item.network == name for item in mix) == share * len(mix) // 100
+    conversations = {item.conversation_key for item in mix}
+    assert len(conversations) / len(mix) == pytest.approx(OPENING / 100, abs=0.03)
+    assert len({item.key for item in mix}) == len(mix)
