@@ -1,4 +1,4 @@
-"""Hear what is said on Bluesky: by schedule, and by webhook where the network calls one."""
+"""Hear what is said on Bluesky, by schedule."""
 
 from allhours.aws.intake import intake
 

@@ -1,7 +1,4 @@
-"""Hear what is said on blogs, news and Ning communities by their feeds.
-
-By schedule, and by webhook where the network calls one.
-"""
+"""Hear what is said on blogs, news and Ning communities by their feeds, by schedule."""
 
 from allhours.aws.intake import intake
 

@@ -1,4 +1,4 @@
-"""Hear what is said on Mastodon: by schedule, and by webhook where the network calls one."""
+"""Hear what is said on Mastodon, by schedule."""
 
 from allhours.aws.intake import intake
 

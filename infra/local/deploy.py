@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2]
 LOCAL = FOLDER / ".local"
 PYTHON = FOLDER / ".venv-cloud" / "bin" / "python"  # functions run on the emulator's own
-BUCKET = "allhours-deployments"
+BUCKET = "allhours-deployments"  # and the AWS account, for all share the names of buckets
 INPUTS = ("functions", "shared", "infra")  # beside the template
 NO_INPUTS = {"__pycache__", "local"}  # inside them
 NOT_FOR_SAM = ("AWS_", "SAM_", "PYTHON", "MAKE", "MFLAGS")  # of our environment; layers are built by make
@@ -84,11 +84,12 @@ def deploy(
     """Build, deploy into that AWS account, set what the emulator dropped, and give the stack's outputs."""
     built = build(template=template, organisation=organisation)
     session = emulator.session(aws_account_id)
-    session.client("s3", endpoint_url=emulator.endpoint).create_bucket(Bucket=BUCKET)
+    bucket = f"{BUCKET}-{aws_account_id}"
+    session.client("s3", endpoint_url=emulator.endpoint).create_bucket(Bucket=bucket)
     command: list[str | Path] = ["deploy", "--template-file", built, "--stack-name", stack]
     command += [
         "--s3-bucket",
-        BUCKET,
+        bucket,
         "--s3-prefix",
         stack,
         "--no-progressbar",

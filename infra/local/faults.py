@@ -34,6 +34,8 @@ class FaultProxy:
     server: ThreadingHTTPServer
     upstream: str = ""
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    callers: set[tuple[str, str, str]] = field(default_factory=set)
+    """Access key, service and action of every call that ever came; `clear` leaves them."""
     faults: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,9 +93,10 @@ class FaultProxy:
         with self.lock:
             self.faults[fault, service, action] += times
 
-    def fault_for(self, service: str, action: str) -> str | None:
+    def fault_for(self, service: str, action: str, key: str = "") -> str | None:
         """Count the call and take the fault that is due for it, if one is."""
         with self.lock:
+            self.callers.add((key, service, action))
             self.calls[service, action] += 1
             for fault in ("throttle", "cut", "lose"):
                 if self.faults[fault, service, action] > 0:
@@ -111,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         """Pass one call on, or let it fail as told."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.proxy.fault_for(*call_named(self.command, self.path, dict(self.headers), body))
+        key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        fault = self.proxy.fault_for(*call_named(self.command, self.path, dict(self.headers), body), key)
         if fault == "cut":
             self.close_connection = True
             return

@@ -102,7 +102,7 @@ def test_a_function_that_looks_up_authors_is_woken_by_its_own_network_only(netwo
     for event in FUNCTIONS[f"Ingest{network.title()}"]["Events"].values():
         if event["Type"] == "SNS":
             assert event["Properties"]["FilterPolicy"] == {
-                "event": ["case.opened"],
+                "event": ["case.opened", "case.reopened"],
                 "network": [network],
                 "author_known": ["false"],
             }

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from allhours.domain.errors import Busy
+from allhours.domain.errors import BadInput, Busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +100,18 @@ def passing_trouble(doing: str) -> Iterator[None]:
     except BotoCoreError as error:
         message = f"{doing}: {type(error).__name__}"
         raise Busy(message) from error
+
+
+@contextmanager
+def refused_as_bad_input(doing: str) -> Iterator[None]:
+    """Turn a refused parameter into `BadInput`: this one call is wrong, the next need not be."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in {"InvalidParameter", "InvalidParameterValue", "ValidationError"}:
+            message = f"{doing}: {code_of(error)}"
+            raise BadInput(message) from error
+        raise
 
 
 def code_of(error: ClientError) -> str:

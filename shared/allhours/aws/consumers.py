@@ -57,7 +57,7 @@ def route_batch(event: Batch) -> dict[str, Any]:
             "Named": routed.outcomes["named"],
             "Failed": len(routed.again),
             "Poison": len(poison),
-            "PostToInboxMs": routed.slowest_ms,
+            "PostToRouteMs": routed.slowest_ms,
         }
     )
     return {"batchItemFailures": [{"itemIdentifier": records[place]["messageId"]} for place in routed.again]}
@@ -124,7 +124,8 @@ def watch_minute() -> None:
         organisation=organisation(), networks=networks, cursors=wiring.cursors(), pages=wiring.pages(), at=at
     )
     swept = sweep(pages=wiring.pages(), pager=wiring.pager(), at=at)
-    emit({"Silent": silent, "Swept": swept})
+    emit({"Silent": silent, "Swept": swept.count})
+    swept.check()
 
 
 def _enabled(names: str) -> Iterable[str]:

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
 from allhours.aws.organisation import organisation
-from allhours.domain.errors import BadInput, Busy
+from allhours.domain.errors import BadInput, Busy, Refused
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.look_up import look_up
 from allhours.flows.receive import Response, receive
@@ -67,29 +67,30 @@ class _Desk:
         return self._network
 
     def _schedule(self, event: Mapping[str, Any], context: LambdaContext, at: datetime) -> dict[str, Any]:
-        """Poll or re-read every handle.
+        """Poll or re-read every handle; the next tick is the retry of one that could not be.
 
-        Ours that fail for now make the call fail after the others had their turn.
+        A bug with one handle raises after the others have had their turn.
         """
         handles = organisation().handles_on(self._name)
         turn = int(at.timestamp() // 60) % len(handles) if handles else 0
         doing = self._reread if event.get("do") == "reread" else self._poll
-        counted, busy = Intake(), list[str]()
-        for handle in (
-            *handles[turn:],
-            *handles[:turn],
-        ):  # another first each minute, so that none always waits
+        counted, bugs = Intake(), list[Exception]()
+        for handle in (*handles[turn:], *handles[:turn]):  # another first each minute, so none always waits
             if context.get_remaining_time_in_millis() < TIME_TO_LEAVE_MS:
-                busy.append(f"{handle.handle}: no time left, the next call goes on")
+                logger.warning("no time left, the next tick goes on", handle=handle.handle)
                 break
             try:
                 doing(handle, counted, at)
             except Busy as error:
-                busy.append(f"{handle.handle}: {error}")
+                counted.busy += 1
+                logger.warning("left for the next tick", handle=handle.handle, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - raised below; the other handles must be heard first
+                error.add_note(f"while reading {handle.key}")
+                bugs.append(error)
         self._tell(counted, event.get("do", "poll"))
-        if busy:
-            message = "; ".join(busy)
-            raise Busy(message)
+        if bugs:
+            message = f"{self._name}: {len(bugs)} handles met a bug or a missing right"
+            raise ExceptionGroup(message, bugs)
         return {"queued": counted.queued, "troubles": len(counted.troubles)}
 
     def _poll(self, handle: Handle, counted: Intake, at: datetime) -> None:
@@ -127,7 +128,8 @@ class _Desk:
         counted = Intake()
         try:
             response = self._receive(_delivery(event), counted, at)
-        except Busy as error:
+        except (Busy, Refused) as error:
+            counted.busy += 1
             logger.warning("webhook not queued, the network will send it again", reason=str(error))
             response = Response(status=503, body="try again")
         self._tell(counted, "webhook")
@@ -148,6 +150,7 @@ class _Desk:
             handles=organisation().handles_on(self._name),
             queue=wiring.item_queue(),
             dead_letters=wiring.dead_letters(),
+            pages=wiring.pages(),
             intake=counted,
             ours=organisation().ours(self._name),
             at=at,
@@ -199,6 +202,8 @@ class _Desk:
                 "Skipped": counted.skipped.total(),
                 "Unreadable": counted.unreadable,
                 "Troubles": len(counted.troubles),
+                "Unsigned": counted.unsigned,
+                "Busy": counted.busy,
             },
             network=self._name,
         )

@@ -15,7 +15,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
+CONFLICT = "TransactionConflict"
+UNMET = "ConditionalCheckFailed"
 MOST_TOLD = 50  # events kept per item; somebody who edits more often is not worth a bigger row
 AUTHOR_KEPT = timedelta(days=7)
 LETTER_KEPT = timedelta(days=90)
@@ -85,10 +89,10 @@ class DynamoRecords:
     def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
         expires = str(int((at + self._retention).timestamp()))
         if decision.entry:
-            yield (
-                "item",
-                self._put(_item_row(decision.entry, decision.case), expires, "v", decision.entry.replaces),
-            )
+            profile = decision.entry.item.kind is Kind.PROFILE  # a name, which a look-up can tell again
+            soon = str(int((at + AUTHOR_KEPT).timestamp())) if profile else expires
+            row = _item_row(decision.entry, decision.case)
+            yield "item", self._put(row, soon, "v", decision.entry.replaces)
         if decision.case:
             was = decision.case_was
             yield (
@@ -119,7 +123,7 @@ class DynamoRecords:
         keys: list[str] = []
         back_to = None
         for case in sorted(cases, key=lambda case: case.opened_at, reverse=True):
-            if len(keys) >= most:
+            if len(keys) >= most and case.opened_at != back_to:  # cases of one instant stay together
                 break
             keys.append(f"ITEM#{case.first_item}")
             if case.items > 1:
@@ -167,11 +171,11 @@ def _known(row: Row) -> Known:
         case_id=row.get("in_case", {}).get("S", ""),
         conversation_key=row.get("conversation", {}).get("S", own),
         author_id=item["author"]["id"],
-        told=_told(row),
+        told=events_of(row),
     )
 
 
-def _told(row: Row) -> tuple[str, ...]:
+def events_of(row: Row) -> tuple[str, ...]:
     """Return the row's events, oldest first."""
     past = tuple(one["S"] for one in row.get("told", {}).get("L", ()))
     return (*past, row["event"]["S"]) if "event" in row else past
@@ -212,7 +216,7 @@ def _case_row(key: str, case: Case) -> Row:
 def _shown(row: Row) -> dict[str, Any]:
     shown: dict[str, Any] = {"item": json.loads(row["item"]["S"]), "deleted": row["deleted"]["BOOL"]}
     shown["case_id"] = row.get("in_case", {}).get("S", "")
-    shown["events"] = [json.loads(one) for one in _told(row)]
+    shown["events"] = [json.loads(one) for one in events_of(row)]
     return shown
 
 
@@ -273,7 +277,7 @@ def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Ite
 def query_list(
     table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
 ) -> Iterator[str]:
-    """Yield the keys of a list in order of time; `since` is inclusive, `until` alone exclusive."""
+    """Yield the keys of a list in order of time, in [since, until)."""
     condition, values = "#list = :list", {":list": {"S": name}}
     if since and until:
         condition, values = (
@@ -298,7 +302,7 @@ def query_list(
                 ScanIndexForward=not newest_first,
                 **more,
             )
-        yield from (row["key"]["S"] for row in answer["Items"])
+        yield from (row["key"]["S"] for row in answer["Items"] if row["list_at"]["S"] != until)
         if "LastEvaluatedKey" not in answer:
             return
         more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -312,28 +316,31 @@ def _commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) 
     except ClientError as error:
         if code_of(error) != "TransactionCanceledException":
             raise
-        failed = _failed_conditions(error, doing)
+        codes = _reasons(error, doing)
     else:
         return Committed.DONE
-    turned_down = {what for (what, _), no in zip(writes, failed, strict=True) if no}
+    if CONFLICT in codes:  # another router is at one of these rows: look again when it has gone on
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - seconds; spread, not secret
+        return Committed.STALE
+    turned_down = {what for (what, _), code in zip(writes, codes, strict=True) if code == UNMET}
     for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE)):
         if what in turned_down:
             return meaning
-    return _commit([write for write, no in zip(writes, failed, strict=True) if not no], doing)
+    return _commit([write for write, code in zip(writes, codes, strict=True) if code != UNMET], doing)
 
 
-def _failed_conditions(error: ClientError, doing: str) -> list[bool]:
-    """Return for each write whether its condition failed.
+def _reasons(error: ClientError, doing: str) -> list[str]:
+    """Return the reason for each write: none, an unmet condition, or another transaction at that row.
 
-    Any other reason is for the next try (reliability.md §2.6).
+    Anything else is for the next try (reliability.md §2.6).
     """
     reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment] # not in the stubs
     codes = [reason.get("Code", "None") for reason in reasons]
-    other = sorted(set(codes) - {"None", "ConditionalCheckFailed"})
-    if other or "ConditionalCheckFailed" not in codes:
+    other = sorted(set(codes) - {"None", UNMET, CONFLICT})
+    if other or not {UNMET, CONFLICT}.intersection(codes):
         message = f"{doing}: {', '.join(other) or 'cancelled without a reason'}"
         raise Busy(message) from error
-    return [code == "ConditionalCheckFailed" for code in codes]
+    return codes
 
 
 class DynamoAuthors:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FRESH_FOR = 300.0  # seconds; a rotated secret is in use after five minutes, without a deployment
-LEASE = 45.0  # seconds; longer than a renewal may take, shorter than the function's time
+LEASE = 60.0  # seconds; longer than the function's 50, so that no renewal outlives its lock
 
 
 class SecretsManagerCredentials:
@@ -56,7 +56,12 @@ class SecretsManagerCredentials:
             raise Refused(
                 _network(secret), f"the secret {name} is no JSON object: see docs/networks.md for its fields"
             )
-        known = {str(key): str(value) for key, value in fields.items()}
+        for field, value in fields.items():
+            if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+                raise Refused(
+                    _network(secret), f"the secret {name}: {field} is not one line of plain characters"
+                )
+        known: dict[str, str] = fields
         self._read[secret] = (time.monotonic(), known)
         return known
 

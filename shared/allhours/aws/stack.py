@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from allhours.aws.clients import CONFIG, code_of, dynamodb, sns, sqs
 from allhours.aws.cursors import DynamoCursors
 from allhours.aws.item_queue import SqsItemQueue
-from allhours.aws.records import DynamoDeadLetters, DynamoPages, DynamoRecords
+from allhours.aws.records import DynamoDeadLetters, DynamoPages, DynamoRecords, events_of
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.topics import SnsTopic
 from allhours.domain.errors import BadInput
@@ -117,6 +117,7 @@ class Stack:
         )
         for page in pages:
             for row in page["Items"]:
-                told = json.loads(row["event"]["S"])
-                if told["at"] >= since.isoformat(timespec="milliseconds"):
-                    yield case_event(told, json.loads(row["item"]["S"]), row["in_case"]["S"])
+                item = json.loads(row["item"]["S"])
+                for told in map(json.loads, events_of(row)):
+                    if told["at"] >= since.isoformat(timespec="milliseconds"):
+                        yield case_event(told, item, row["in_case"]["S"])

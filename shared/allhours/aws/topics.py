@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from allhours.aws.clients import passing_trouble, sns
+from allhours.aws.clients import passing_trouble, refused_as_bad_input, sns
 from allhours.aws.records import compact
 from allhours.domain.errors import Busy
 
@@ -54,10 +54,11 @@ class SnsTopic:
 
 def _attributes(event: Mapping[str, Any]) -> dict[str, MessageAttributeValueTypeDef]:
     """Return what subscribers filter by; a case that moved is told to both units."""
-    units = [event["unit"], *([event["moved_from"]] if event.get("moved_from") else [])]
+    units = [name for name in (event["unit"], event.get("moved_from")) if name]
+    accounts = [name for name in (event.get("account"), event.get("moved_from_account")) if name]
     return {
         "unit": {"DataType": "String.Array", "StringValue": json.dumps(units)},
-        "account": {"DataType": "String", "StringValue": event.get("account") or "none"},
+        "account": {"DataType": "String.Array", "StringValue": json.dumps(accounts or ["none"])},
         "event": {"DataType": "String", "StringValue": event["event"]},
         "network": {"DataType": "String", "StringValue": event["item"]["network"]},
         "priority": {"DataType": "Number", "StringValue": str(event["priority"])},
@@ -91,12 +92,10 @@ class SnsPager:
             "at": page.at.isoformat(),
         }
         forms = {"default": compact(whole), "sms": page.sms, "email": page.story}
-        with passing_trouble("sending a page"):
+        with passing_trouble("sending a page"), refused_as_bad_input("sending a page"):
             sns().publish(
                 TopicArn=self._arn,
-                Subject=page.subject.encode("ascii", "replace").decode()[
-                    :100
-                ],  # SNS: ASCII, at most 100 characters
+                Subject=_subject(page.subject),
                 MessageStructure="json",
                 Message=compact(forms),
                 MessageAttributes={
@@ -109,3 +108,9 @@ class SnsPager:
                     )
                 },
             )
+
+
+def _subject(text: str) -> str:
+    """Return what SNS takes as a subject: one line of ASCII, fewer than a hundred characters."""
+    plain = text.encode("ascii", "replace").decode()
+    return "".join(char if char.isprintable() else " " for char in plain)[:99]

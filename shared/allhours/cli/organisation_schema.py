@@ -14,14 +14,17 @@ from allhours.networks import NETWORKS
 
 Schema = dict[str, Any]
 
+_END = r"(?![\s\S])"  # the end of the text, for editors as well; `$` would let a line break follow
+_ONE_LINE = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028\u2029])[\s\S]*\S"
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _text(description: str, **more: object) -> Schema:
     return {
         "type": "string",
-        "pattern": r"\S",
-        "errorMessage": "must not be blank",
+        "pattern": _ONE_LINE,
+        "errorMessage": "must not be blank, and must be one line without control characters",
         "maxLength": 1000,
         "description": description,
         **more,
@@ -29,7 +32,8 @@ def _text(description: str, **more: object) -> Schema:
 
 
 def _shaped(description: str, pattern: str, mend: str, **more: object) -> Schema:
-    return {"type": "string", "pattern": pattern, "errorMessage": mend, "description": description, **more}
+    whole = pattern.removesuffix("$") + _END
+    return {"type": "string", "pattern": whole, "errorMessage": mend, "description": description, **more}
 
 
 def _id(description: str) -> Schema:
@@ -280,7 +284,7 @@ SCHEMA: Schema = {
             "organisation": _object("who we are", {"name": _text("name for people")}, ("name",)),
             "horizon_weeks": _whole("how far ahead gaps are looked for", 1, 52, default=8),
             "announce_gap_hours": _whole("how long before it begins a gap is announced", 1, 720, default=24),
-            "retention": _duration("how long cases and items are kept", default="90d"),
+            "retention": _duration("how long cases and items are kept, 30 days at least", default="90d"),
             "fallback_unit": _id("unit that decides where no rule does"),
             "company_duty": _id("member who is paged last (escalation's company_duty)"),
             "networks": {

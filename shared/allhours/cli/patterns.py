@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from math import inf
 
+from allhours.cli.pattern_cost import is_slow
 from allhours.domain.routing import folded
 
 _FEW = 16  # a repeat of so many at most cannot explode: card numbers are (?:\d{4} ?){4}
@@ -26,8 +27,17 @@ def fault_of(pattern: str) -> str:
         return "refers back to a group: write the choices out"
     if folded(pattern) != pattern.casefold():
         return "has an accent, and texts are compared without: write the plain letter"
+    return _slowness_of(pattern)
+
+
+def _slowness_of(pattern: str) -> str:
     if _may_explode(pattern):
         return "repeats a group that repeats or chooses inside, which may take for ever: repeat one of them"
+    if is_slow(pattern):
+        return (
+            "has gaps that can be cut in too many ways, which may take for ever on a long text: "
+            "write words, or bound the gap, card.{0,40}stolen"
+        )
     return ""
 
 

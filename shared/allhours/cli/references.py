@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import holidays
 
@@ -17,6 +18,7 @@ from allhours.cli.shape import did_you_mean
 from allhours.domain.errors import BadInput
 from allhours.domain.instants import zone_named
 from allhours.domain.routing import folded
+from allhours.networks import network_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 NEEDS_NATIVE_ID = ("x", "facebook")  # their calls name the handle by the network's id
 _FIRES = ("words", "hashtags", "patterns")
+REREAD_WITHIN = 30  # days; so long edits and deletions are looked for
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -88,6 +91,9 @@ class _Check:
             self.is_known(("fallback_unit",), fallback, units, "unit")
         if (duty := self.at("company_duty")) is not None:
             self.is_known(("company_duty",), duty, members, "member")
+        if (retention := self.at("retention")) is not None and seconds(retention) < REREAD_WITHIN * 86_400:
+            text = f"{retention} is shorter than the {REREAD_WITHIN} days for which deletions are looked for"
+            self.tell(("retention",), f"{text}: write {REREAD_WITHIN}d or more")
         for place, member in self.each("members"):
             self.zone((*place, "tz"), member["tz"])
         for unit in units:
@@ -267,17 +273,19 @@ class _Check:
     ) -> None:
         """Check one handle."""
         name: str = handle["handle"]
-        key = network, name.casefold().removeprefix("@")
-        if key in seen:
+        shared = self.at("networks", network) or {}
+        base_url = handle.get("base_url") or shared.get("base_url")
+        keys = [(network, each) for each in _names_of(network, name, base_url)]
+        if key := next((each for each in keys if each in seen), None):
             account, line = seen[key][3], self.document.line_of(seen[key])[1]
             self.tell(
                 place,
                 f"{name} is on {network} already, in account {account!r} on line {line}: keep one",
             )
-        seen.setdefault(key, place)
+        for each in keys:
+            seen.setdefault(each, place)
         if network in NEEDS_NATIVE_ID and not handle.get("native_id"):
             self.tell(place, f"{name} needs its native_id on {network}: {{handle: {name!r}, native_id: ...}}")
-        shared = self.at("networks", network) or {}
         if network == "feeds" and not (
             handle.get("base_url") or shared.get("base_url") or re.match(r"https?://", name)
         ):
@@ -306,6 +314,15 @@ class _Check:
                     f"can never decide: rule {hidden_by['id']!r} before it matches all it does: delete it",
                 )
             earlier.append((place, rule))
+
+
+def _names_of(network: str, name: str, base_url: str | None) -> list[str]:
+    """Return the names of a handle; on Mastodon `@ana` of a server is `@ana@server` as well."""
+    bare = name.casefold().removeprefix("@")
+    if network != "mastodon" or "@" in bare:
+        return [bare]
+    server = urlsplit(base_url or network_module(network).capabilities.base_url).netloc
+    return [bare, f"{bare}@{server.casefold()}"]
 
 
 def each_handle(place: Place, written: Any) -> Iterator[tuple[Place, dict[str, Any]]]:  # noqa: ANN401 - the schema has told

@@ -32,11 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
         tell({"case": case_to_json(case), "trail": [dict(row) for row in trail]})
         return 0
     author = case.author_handle or case.author_id
+    deleted = sum(bool(row["deleted"]) for row in trail)
     say(
         f"case {case.case_id}: {case.state.value}, with {case.unit} as {case.account}, "
         f"priority {case.priority}, by {author} on {case.network}, "
         f"first said {case.opened_at:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{case.items} posts ({case.bystanders} by others, {case.items - case.live} deleted)"
+        f"{case.items} posts ({case.bystanders} by others, {deleted} deleted)"
     )
     for row in trail:
         for sentence in sentences(row):

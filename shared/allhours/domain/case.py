@@ -96,8 +96,17 @@ class Case:
     def heard(self, item: Item) -> Case:
         """Return the case with one more post in it."""
         bystander = item.author.author_id != self.author_id
+        named = (
+            self
+            if bystander
+            else replace(
+                self,
+                author_handle=self.author_handle or item.author.handle,
+                author_name=self.author_name or item.author.name,
+            )
+        )
         return replace(
-            self,
+            named,
             items=self.items + 1,
             live=self.live + 1,
             bystanders=self.bystanders + bystander,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allhours.domain.page import Page
 
 _AT_NAME = re.compile(r"@[\w.-]+(?:@[\w.-]+)?")
+_LASTING = ("unit", "account", "case_version", "state", "priority", "revision")
 EVENT_SCHEMA = "allhours.case-event/1"
 
 
@@ -163,18 +164,24 @@ class Desk:
         return self._with_case("item.added", item, after, case, beside, at)
 
     def _edit(self, item: Item, known: Known, case: Case, at: datetime) -> Decision:
+        if case.case_id != known.case_id:  # its case has been replaced: the words change, no case does
+            entry = Entry(
+                item=item,
+                replaces=known.version,
+                case_id=known.case_id,
+                conversation_key=known.conversation_key,
+                event=_told_again(known, "item.edited", "the author edited it", at),
+                told=known.told,
+            )
+            return Decision(outcome=Outcome.EDITED, entry=entry, reason="the author edited it")
         way = route(self.organisation, self._rules, item, case, self._classifier)
-        priority = min(case.priority, way.priority)
-        decision = self._with_case(
-            "item.edited", item, replace(case.changed(), priority=priority), case, way, at
-        )
-        return replace(
-            decision,
-            outcome=Outcome.EDITED,
-            entry=replace(decision.entry, replaces=known.version, told=known.told)
-            if decision.entry
-            else None,
-        )
+        own = item.author.author_id == case.author_id
+        after = replace(case.changed(), priority=min(case.priority, way.priority) if own else case.priority)
+        decision = self._with_case("item.edited", item, after, case, way, at)
+        if decision.entry is None:
+            return decision
+        entry = replace(decision.entry, replaces=known.version, told=known.told)
+        return replace(decision, outcome=Outcome.EDITED, entry=entry)
 
     def _delete(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
         """Leave a tombstone, also for an item never heard of, so that a late copy of it stays out."""
@@ -185,7 +192,7 @@ class Desk:
             permalink="",
             answer_needs=NO_ANSWER_NEEDS,
             author=Author(author_id=known.author_id if known and known.author_id else item.author.author_id),
-            version=max(item.version, known.version if known else 0),
+            version=max(item.version, known.version + 1 if known else 0),  # so that no edit beside it wins
         )
         if known is None:
             entry = Entry(item=gone, replaces=None, deleted=True)
@@ -216,8 +223,10 @@ class Desk:
 
     def _name(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
         """Put the name that a look-up found on the case; a case that is gone needs none."""
-        if case is None or case.author_id != item.author.author_id:
+        if case is None or not case.live or case.author_id != item.author.author_id:
             return Decision(outcome=Outcome.DUPLICATE, reason="its case is gone")
+        if (case.author_handle, case.author_name) == (item.author.handle, item.author.name):
+            return Decision(outcome=Outcome.DUPLICATE, reason="known already")
         after = case.author_known(item.author.handle, item.author.name)
         entry = Entry(
             item=item,
@@ -248,7 +257,7 @@ class Desk:
                 reason=way.reason,
                 step=way.step,
                 duty=duty,
-                moved_from=was.unit if was else "",
+                was=was,
             ),
         )
         calls = []
@@ -275,7 +284,7 @@ class Desk:
         reason: str,
         step: str,
         duty: OnDuty | None = None,
-        moved_from: str = "",
+        was: Case | None = None,
     ) -> dict[str, Any]:
         """Return the event without its item, which stands in the same row."""
         body: dict[str, Any] = {
@@ -292,7 +301,8 @@ class Desk:
             else {},
             "priority": case.priority if case.priority != NORMAL else 0,
             "bystander": item.author.author_id != case.author_id,
-            "moved_from": moved_from if moved_from != case.unit else "",
+            "moved_from": was.unit if was and was.unit != case.unit else "",
+            "moved_from_account": was.account if was and was.account != case.account else "",
             "revision": self.organisation.revision[:12],
         }
         if duty:

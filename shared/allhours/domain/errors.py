@@ -20,10 +20,6 @@ class StaleCursor(AllhoursError):
     """Say that another poll moved the cursor since this one read it; what was queued stays queued."""
 
 
-class StaleCase(AllhoursError):
-    """Say that the case changed since it was read; read it again and decide again."""
-
-
 class Busy(AllhoursError):
     """Say that a store or queue of ours turned a call down for now; try again."""
 

@@ -51,12 +51,13 @@ def urgent(case: Case, duty: OnDuty, because: str, at: datetime) -> Page:
         unit=case.unit,
         member=duty.person,
         sms=_sms(
-            f"URGENT {case.unit}: a customer on {case.network} needs {duty.person} now. "
-            f"Case {case.case_id}, {because}"
+            f"URGENT {case.unit}, {duty.person}",
+            because,
+            f"Answer now: case {case.case_id} on {case.network}",
         ),
         subject=f"Urgent case for {case.unit} on {case.network}",
         story=(
-            f"An urgent post on {case.network} opened or raised case {case.case_id}.\n"
+            f"An urgent post on {case.network} is in case {case.case_id}.\n"
             f"Why: {because}.\nUnit: {case.unit}, account {case.account} ({case.reason}).\n"
             f"On duty: {duty.person} ({duty.because}).\nFirst said at {case.opened_at:%Y-%m-%d %H:%M} UTC.\n"
             f"Do: answer it from the unit's inbox; `allhours trace {case.case_id}` shows all that happened."
@@ -74,8 +75,9 @@ def nobody_on_duty(case: Case, duty: OnDuty, at: datetime) -> Page:
         unit=case.unit,
         member=duty.person,
         sms=_sms(
-            f"NOBODY ON DUTY for {case.unit}: {duty.person} please take case {case.case_id} "
-            f"({case.network}) or find cover"
+            f"NOBODY ON DUTY for {case.unit}",
+            f"{duty.person} stands in for case {case.case_id}",
+            "Take it, or find cover",
         ),
         subject=f"Nobody is on duty for {case.unit}",
         story=(
@@ -98,13 +100,11 @@ def dead_letter(where: str, reason: str, at: datetime) -> Page:
         severity="warning",
         unit="operations",
         member="operations",
-        sms=_sms(
-            f"DEAD LETTER {where}: {reason}. Operations: see `allhours doctor`, then `allhours redrive`"
-        ),
+        sms=_sms(f"DEAD LETTER {where}"[:60], reason, "Operations: mend it, then allhours redrive"),
         subject=f"Dead letter: {where}",
         story=(
             f"Something from {where} could not be handled: {reason}.\n"
-            "Nothing is lost: it is kept, with its id, until it is redriven.\n"
+            "What had passed the guard is kept whole; of anything else its id or digest is kept.\n"
             "Do: see runbook heading “Dead letters”; mend the cause, then run `allhours redrive`, "
             "which is safe to run twice."
         ),
@@ -120,7 +120,11 @@ def token_refused(error: NetworkError, at: datetime) -> Page:
         severity="critical",
         unit="operations",
         member="operations",
-        sms=_sms(f"{error.network.upper()} REFUSED {error.handle}: {error.detail}"),
+        sms=_sms(
+            f"{error.network.upper()} REFUSES {error.handle}"[:50],
+            error.detail,
+            "Customers are not heard: mend the token",
+        ),
         subject=f"{error.network} refuses {error.handle}",
         story=(
             f"{error.network} turned our calls for {error.handle} down: {error.detail}.\n"
@@ -144,8 +148,9 @@ def network_silent(network: str, handle: str, since: datetime, at: datetime) -> 
         unit="operations",
         member="operations",
         sms=_sms(
-            f"SILENT {network} {handle}: nothing for {hours} h. "
-            "Operations: post a test there, see `allhours doctor`"
+            f"SILENT {network} {handle}"[:50],
+            f"nothing heard for {hours} h",
+            "Operations: post a test there, run allhours doctor",
         ),
         subject=f"{network} {handle} is silent",
         story=(
@@ -157,14 +162,16 @@ def network_silent(network: str, handle: str, since: datetime, at: datetime) -> 
     )
 
 
-_SMS_CHARACTERS = str.maketrans(
-    {"“": '"', "”": '"', "\u2019": "'", "…": "...", "\n": " "}
-)  # others halve an SMS
+_SMS_CHARACTERS = str.maketrans({"“": '"', "”": '"', "\u2019": "'", "…": "...", "`": "'", "\n": " "})
 
 
-def _sms(text: str) -> str:
-    text = text.translate(_SMS_CHARACTERS)
-    return text if len(text) < SMS_LIMIT else text[: SMS_LIMIT - 4] + "..."
+def _sms(what: str, why: str, do: str) -> str:
+    """Return what happened, why, and what to do, in one SMS; when it is too long the why gives way."""
+    what, why, do = (part.translate(_SMS_CHARACTERS) for part in (what, why, do))  # others halve an SMS
+    room = SMS_LIMIT - 1 - len(what) - len(do) - len(": . ")
+    if len(why) > room:
+        why = why[: max(0, room - 3)] + "..."
+    return f"{what}: {why}. {do}"[: SMS_LIMIT - 1]
 
 
 def page_to_json(page: Page) -> dict[str, Any]:

@@ -134,7 +134,9 @@ def folded(text: str) -> str:
     """Return the text as rules compare it: without case and accents."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize(
+        "NFKD", text
+    ).casefold()  # in this order: a mathematical F becomes F, and then f
     return "".join(char for char in plain if not unicodedata.combining(char)).replace("\u2019", "'")
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from allhours.domain.item import Author
 from allhours.domain.personal_data import mask
 
 if TYPE_CHECKING:
@@ -23,24 +22,20 @@ def fits(item: Item) -> bool:
 
 
 def guarded(item: Item) -> Item:
-    """Return the item with personal data masked wherever an author can write, and no longer than queues carry.
+    """Return the item with personal data masked wherever an author can write, no longer than queues carry.
 
     Guarding twice is guarding once.
     """
     text = mask(item.text)
     name = mask(item.author.name[:LONGEST_NAME])
-    author = Author(
-        author_id=item.author.author_id, handle=item.author.handle[:LONGEST_NAME], name=name.text
-    )
-    found = tuple(dict.fromkeys((*item.masked, *text.found, *name.found)))
-    links = tuple(mask(link).text for link in item.attachments if len(link) <= LONGEST)[:MOST]
-    return replace(
-        item,
-        text=text.text,
-        author=author,
-        masked=found,
-        attachments=links,
-        permalink=mask(item.permalink).text if len(item.permalink) <= LONGEST else "",
-        addressed=item.addressed[:MOST],
-        answer_needs={name: need for name, need in item.answer_needs.items() if len(need) <= LONGEST},
-    )
+    kept: dict[str, Any] = {
+        "text": text.text,
+        "author": replace(item.author, handle=item.author.handle[:LONGEST_NAME], name=name.text),
+        "masked": tuple(dict.fromkeys((*item.masked, *text.found, *name.found))),
+        "attachments": tuple(mask(link).text for link in item.attachments if len(link) <= LONGEST)[:MOST],
+        "permalink": mask(item.permalink).text if len(item.permalink) <= LONGEST else "",
+        "addressed": item.addressed[:MOST],
+        "answer_needs": {what: need for what, need in item.answer_needs.items() if len(need) <= LONGEST},
+    }
+    changed = {what: value for what, value in kept.items() if value != getattr(item, what)}
+    return replace(item, **changed) if changed else item

@@ -32,6 +32,8 @@ class Intake:
     queued: int = 0
     masked: int = 0
     unreadable: int = 0
+    unsigned: int = 0
+    busy: int = 0
     skipped: Counter[str] = field(default_factory=Counter[str])
     troubles: list[NetworkError] = field(default_factory=list[NetworkError])
     overtaken: bool = False
@@ -129,7 +131,9 @@ def oversized_letter(item: Item) -> DeadLetter:
     """Return the dead letter of a post whose id no key can hold: where it is, by the digest of its id."""
     digest = hashlib.sha256(item.native_id.encode()).hexdigest()[:16]
     where = f"{item.network} {item.handle}"
-    return DeadLetter(letter_id=f"{item.network}#{digest}", where=where, reason="a post's id is too long for a key")
+    return DeadLetter(
+        letter_id=f"{item.network}#{digest}", where=where, reason="a post's id is too long for a key"
+    )
 
 
 def report(error: NetworkError, *, handle: Handle, pages: Pages, intake: Intake, at: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allhours.domain.errors import NetworkError
+from allhours.domain.errors import Busy, NetworkError, RateLimited, Unreachable
 from allhours.domain.item import Author, Item, Kind
 from allhours.flows.ingest import Intake, report, take_in
 
@@ -38,6 +38,9 @@ def look_up(
     if strangers := tuple(author_id for author_id in asked if author_id not in found):
         try:
             told = book.authors(handle, strangers, at=at)
+        except (RateLimited, Unreachable) as error:
+            intake.troubles.append(error)
+            raise Busy(str(error)) from error  # the topic's delivery comes again
         except NetworkError as error:
             report(error, handle=handle, pages=pages, intake=intake, at=at)
         else:

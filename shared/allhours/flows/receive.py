@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allhours.domain.errors import BadSignature, Malformed
+from allhours.domain import page
+from allhours.domain.errors import BadSignature, Malformed, Refused
 from allhours.flows.ingest import Intake, take_in
 from allhours.flows.ports import DeadLetter
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import DeadLetters, ItemQueue
+    from allhours.flows.ports import DeadLetters, ItemQueue, Pages
     from allhours.networks.contract import Delivery, Push
 
 
@@ -35,6 +37,7 @@ def receive(
     handles: Sequence[Handle],
     queue: ItemQueue,
     dead_letters: DeadLetters,
+    pages: Pages,
     intake: Intake,
     ours: frozenset[str],
     at: datetime,
@@ -48,8 +51,11 @@ def receive(
             greeting = push.greet(delivery)
             return Response(status=200, body=greeting.body, content_type=greeting.content_type)
         push.verify(delivery)
-    except BadSignature as error:
-        intake.troubles.append(error)
+    except Refused as error:  # our app's secret is missing: without it nothing can be told from a forgery
+        pages.call(page.token_refused(error, at))
+        raise
+    except BadSignature:
+        intake.unsigned += 1  # anybody can send us anything: counted, no trouble of the network's
         return Response(status=403, body="not signed by the network")
     try:
         heard = push.unpack(delivery.body, handles, at=at)
@@ -57,13 +63,11 @@ def receive(
         intake.troubles.append(error)
         intake.unreadable += 1
         letter = DeadLetter(
-            letter_id=f"{network}#delivery#{at:%Y-%m-%dT%H:%M}",
+            letter_id=f"{network}#delivery#{hashlib.sha256(delivery.body).hexdigest()[:16]}",
             where=f"{network} webhook",
             reason=error.detail,
         )
         dead_letters.park([letter], at=at)
-        return Response(
-            status=200, body="kept for a person to look at"
-        )  # signed but unreadable: sending it again will not help
+        return Response(status=200, body="kept for a person")  # sending it again will not make it readable
     take_in(heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at)
     return Response(status=200)

@@ -34,9 +34,10 @@ def reread(
 ) -> None:
     """Queue what changed since it was kept; the router applies it by version."""
     bookmark = cursors.load(handle, part="reread")
-    border = at - YOUNG
+    just_now = at + timedelta(seconds=1)  # a list ends before its `until`, and this instant counts
+    young = kept.opened(handle, since=at - YOUNG, until=just_now, most=MOST_YOUNG)
+    border = young.back_to or at - YOUNG
     until = datetime.fromisoformat(bookmark.cursor["until"]) if bookmark.cursor.get("until") else border
-    young = kept.opened(handle, since=border, until=at, most=MOST_YOUNG)
     old = kept.opened(handle, since=at - OLD, until=min(until, border), most=MOST_OLD)
     try:
         take_in(

@@ -65,16 +65,19 @@ def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at
 
 
 def _route_one(item: Item, *, desk: Desk, records: Records, world: World, at: datetime) -> Outcome:
+    sure = False
     for _ in range(TRIES):
         known = world.known.get(item.key)
         conversation_key = _conversation(item, world)
         decision = desk.decide(item, known, world.cases.get(conversation_key), conversation_key, at)
         if decision.entry is None:
             return decision.outcome
-        answer = records.commit(decision, at=at)
+        unguarded = decision.case is None and not sure  # no condition would notice an old reading of the case
+        answer = Committed.STALE if unguarded else records.commit(decision, at=at)
         if answer == Committed.DONE:
             _remember(world, decision)
             return decision.outcome
+        sure = True
         world.known.pop(item.key, None)
         world.cases.pop(conversation_key, None)
         fresh = _read(records, [item], consistent=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
+from allhours.flows.forward import Sent, send_pages
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,10 +36,6 @@ def watch(
     return silent
 
 
-def sweep(*, pages: Pages, pager: Pager, at: datetime) -> int:
-    """Send pages that the stream left behind; return how many."""
-    late = list(pages.unsent(at - PAGE_WITHIN))
-    for one in late:
-        pager.send(one)
-        pages.sent(one, at)
-    return len(late)
+def sweep(*, pages: Pages, pager: Pager, at: datetime) -> Sent:
+    """Send pages that the stream left behind."""
+    return send_pages(pages.unsent(at - PAGE_WITHIN), pager=pager, pages=pages, at=at)

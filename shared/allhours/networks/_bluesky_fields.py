@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from allhours.domain.item import Author, Unreadable
 from allhours.domain.plain_text import plain
+from allhours.networks.contract import LONGEST_ADDRESS, MOST_LISTED
 from allhours.networks.paging import instant_of
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 NETWORK = "bluesky"
 LONGEST_NAME = 640  # bytes by the lexicon; more is not a name
-LONGEST_ADDRESS = 2_000  # characters; what browsers and chat tools take
 DID = re.compile(r"did:[a-z]{1,20}:[A-Za-z0-9._:%-]{1,240}")
 ADDRESS = re.compile(
     rf"at://(?P<did>{DID.pattern})/(?P<kind>[A-Za-z0-9.-]{{1,317}})/(?P<rkey>[A-Za-z0-9._:~-]{{1,512}})"
@@ -152,7 +153,7 @@ def language_in(langs: object) -> str:
 
 
 def facets_in(facets: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the DIDs that the text mentions and, in full, the addresses that it links to."""
+    """Return the DIDs that the text mentions and, in full, the first addresses that it links to."""
     dids: dict[str, None] = {}
     links: dict[str, None] = {}
     for facet in facets if isinstance(facets, list) else ():
@@ -160,9 +161,16 @@ def facets_in(facets: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
             did, uri = look(feature, "did"), look(feature, "uri")
             if isinstance(did, str) and DID.fullmatch(did):
                 dids[did] = None
-            if isinstance(uri, str) and uri.startswith(_WEB):
-                links[plain(uri, limit=LONGEST_ADDRESS)] = None
-    return tuple(dids), tuple(links)
+            if link := _address(uri):
+                links[link] = None
+    return tuple(dids), tuple(islice(links, MOST_LISTED))
+
+
+def _address(value: object) -> str:
+    """Return a web address, "" when it is none or too long: one that is cut leads nowhere."""
+    if not isinstance(value, str) or not value.startswith(_WEB) or len(value) > LONGEST_ADDRESS:
+        return ""
+    return plain(value, limit=LONGEST_ADDRESS)
 
 
 def quoted_in(embed: object) -> str:
@@ -182,8 +190,7 @@ def attached_in(did: str, embed: object) -> Iterator[str]:
             yield f"https://cdn.bsky.app/img/feed_fullsize/plain/{did}/{cid}@jpeg"
     if cid := key_in(media, "video.ref.$link"):
         yield f"https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8"
-    card = look(media, "external.uri")
-    if isinstance(card, str) and card.startswith(_WEB):
-        yield plain(card, limit=LONGEST_ADDRESS)
+    if card := _address(look(media, "external.uri")):
+        yield card
     if quoted := permalink(quoted_in(embed)):
         yield quoted

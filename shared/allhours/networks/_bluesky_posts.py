@@ -40,6 +40,7 @@ from allhours.networks._bluesky_fields import (
     unreadable,
     uri_in,
 )
+from allhours.networks.contract import MOST_LISTED
 
 OWN_POST = "own post"
 NOT_A_POST = "not a post"
@@ -142,6 +143,7 @@ def _item(
         or ours in {did_in(parent_uri), did_in(quoted)} - {""}
         or reason in {"mention", "quote"}
     )
+    others = (did for did in mentioned if did != ours)
     needs = {
         "root_uri": root_uri or uri,
         "root_cid": root_cid if root_uri else cid,
@@ -171,8 +173,8 @@ def _item(
         language=language_in(look(body, f"{record}.langs")),
         parent_id=parent_uri,
         permalink=permalink(uri),
-        addressed=(*((handle.handle,) if to_us else ()), *(did for did in mentioned if did != ours)),
-        attachments=(*attached_in(did_in(uri), look(body, f"{record}.embed")), *links),
+        addressed=(*((handle.handle,) if to_us else ()), *others)[:MOST_LISTED],
+        attachments=(*attached_in(did_in(uri), look(body, f"{record}.embed")), *links)[:MOST_LISTED],
         answer_needs=MappingProxyType(needs),
     )
 

@@ -21,13 +21,13 @@ import feedparser.mixin
 from allhours.domain.errors import Malformed
 from allhours.domain.plain_text import from_html, plain
 from allhours.networks._feeds_safety import MOST_ENTRIES, NoFeedError, refuse_bombs, settled
+from allhours.networks.contract import LONGEST_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NETWORK = "feeds"
 LONGEST_AUTHOR = 500  # characters
-LONGEST_LINK = 2_000  # characters, as browsers take them
 
 Json = object
 """Any JSON value, or anything feedparser makes of a document."""
@@ -363,7 +363,7 @@ def clean(text: str) -> str:
 def web(address: str) -> str:
     """Return the address if a person may click on it, else nothing (`javascript:` and kin)."""
     address = address.strip()
-    harmless = address.lower().startswith(("https://", "http://")) and len(address) <= LONGEST_LINK
+    harmless = address.lower().startswith(("https://", "http://")) and len(address) <= LONGEST_ADDRESS
     return address if harmless and address.isprintable() and " " not in address else ""
 
 

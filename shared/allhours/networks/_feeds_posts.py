@@ -12,6 +12,7 @@ from allhours.domain.item import Author, Heard, Item, Kind, Skipped, Unreadable,
 from allhours.domain.plain_text import plain
 from allhours.networks._feeds_entries import NETWORK, Entry, Misread
 from allhours.networks._feeds_window import Shown, digest, mark_of, was_item
+from allhours.networks.contract import MOST_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,11 +36,14 @@ def without_scheme(address: str) -> str:
     return address[found.end() :] if found else address
 
 
-_PLAIN_ID = re.compile(r"[A-Za-z0-9._~:/?#=&+,;%!()-]{1,200}")
+_PLAIN_ID = re.compile(r"(?!.*\d{12})[A-Za-z0-9._~:/?#=&+,;%!()-]{1,200}")
 
 
 def native_id(handle: Handle, entry_id: str) -> str:
-    """Return the id of an entry in this feed; long ones, and ones with an @ (in tag: ids), are hashed."""
+    """Return the id of an entry in this feed; hashed when it is long or may hold personal data.
+
+    That is an @ (in tag: ids), and twelve digits in a row, which may be a card's.
+    """
     scope = digest(without_scheme(handle.base_url), length=10)
     bare = without_scheme(entry_id)
     return f"{scope}:{bare if _PLAIN_ID.fullmatch(bare) else digest(bare, length=40)}"
@@ -159,7 +163,7 @@ def _heard(
         language=entry.language,
         parent_id=native_id(handle, entry.answers) if entry.answers else "",
         permalink=entry.link,
-        attachments=entry.attachments,
+        attachments=entry.attachments[:MOST_LISTED],
     )
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from allhours.domain.errors import Malformed
 from allhours.domain.item import Author, Change, Heard, Item, Kind, Skipped, Unreadable, Visibility
 from allhours.domain.plain_text import from_html, plain
+from allhours.networks.contract import LONGEST_ADDRESS, MOST_LISTED
 from allhours.networks.paging import instant_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,12 @@ class _Fields:
         value = self.optional(name)
         return value if value.startswith(("https://", "http://")) else ""
 
+    def link(self, name: str) -> str:
+        """Return a web address that we only show; one that is no link, or too long to be one, is empty."""
+        value = self.prose(name)
+        fits = len(value) <= LONGEST_ADDRESS and value.isprintable()
+        return value if fits and value.startswith(("https://", "http://")) else ""
+
     def instant(self, name: str) -> datetime:
         try:
             return instant_of(self.text(name))
@@ -191,7 +198,7 @@ def _status(fields: _Fields, handle: Handle, at: datetime) -> Heard:
     quoted = _quotes_us(fields, handle)
     words = (plain(fields.prose("spoiler_text")), from_html(fields.prose("content")))
     edited_at = fields.instant("edited_at") if fields.has("edited_at") else None
-    media = (one.address("url") or one.address("remote_url") for one in fields.objects("media_attachments"))
+    media = (one.link("url") or one.link("remote_url") for one in fields.objects("media_attachments"))
     item = Item(
         network=NETWORK,
         native_id=native_id,
@@ -213,7 +220,7 @@ def _status(fields: _Fields, handle: Handle, at: datetime) -> Heard:
         parent_id=root if parent else "",
         permalink=fields.address("url") or fields.address("uri"),
         addressed=(handle.handle,) if named or quoted else (),
-        attachments=tuple(filter(None, media)),
+        attachments=tuple(filter(None, media))[:MOST_LISTED],
         answer_needs=MappingProxyType(needs),
     )
     parent_is_ours = bool(handle.native_id) and fields.optional("in_reply_to_account_id") == handle.native_id

@@ -26,7 +26,7 @@ from allhours.networks._x_posts import (
     snowflake,
     word,
 )
-from allhours.networks.paging import Marks, FetchedPosts, newest_first
+from allhours.networks.paging import FetchedPosts, Marks, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -167,7 +167,8 @@ class Reader:
         """Read one page of posts newer than `floor`."""
         if token and token.startswith("until_id ") and int(token.split()[1]) <= int(floor or 0):
             self.rests_until = None
-            return FetchedPosts(posts=(), older=None)  # while we were away, the gap went out of search's reach
+            # while we were away, the gap went out of search's reach
+            return FetchedPosts(posts=(), older=None)
         asked = {**params, "max_results": _PAGE, **({"since_id": floor} if floor else {})}
         document, following = self._page(path, asked, "post", token, app_only=app_only)
         ids = [each for entry in entries_of(document) if (each := _entry_id(entry))]

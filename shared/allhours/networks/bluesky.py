@@ -54,7 +54,7 @@ from allhours.networks._bluesky_posts import (
 )
 from allhours.networks._bluesky_session import NotThere, Session
 from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
-from allhours.networks.paging import Marks, FetchedPosts, newest_first, read_streams, seen_key
+from allhours.networks.paging import FetchedPosts, Marks, newest_first, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -190,9 +190,9 @@ def _walk(
 
     def noted(floor: str, token: str | None) -> FetchedPosts:
         ends.append(None)
-        page = read(floor, token)
-        ends[-1] = page.older
-        return page
+        fetched = read(floor, token)
+        ends[-1] = fetched.older
+        return fetched
 
     steps = newest_first(
         marks, read=noted, newer=_not_older, overlap=lambda mark: _earlier(mark, overlap), budget=PAGES
@@ -256,7 +256,7 @@ def _notifications(
         token = _older(answer, token, floor)
         if found or floor or not token:
             break
-    return _page(found, [notification(body, us, at) for body in found], token, at)
+    return _fetched(found, [notification(body, us, at) for body in found], token, at)
 
 
 def _hits(session: Session, at: datetime, words: str, floor: str, token: str | None) -> FetchedPosts:
@@ -271,7 +271,7 @@ def _hits(session: Session, at: datetime, words: str, floor: str, token: str | N
     ]
     answer = session.get("app.bsky.feed.searchPosts", [*query, *_cursor(token)])
     found = _list(answer, "posts", us)
-    return _page(
+    return _fetched(
         found, [found_post(body, us, at) for body in found], _older(answer, token, "") if found else None, at
     )
 
@@ -291,8 +291,10 @@ def _messages(session: Session, at: datetime, marks: Marks) -> Iterator[tuple[tu
         cursor = reached
 
 
-def _page(found: Sequence[object], heard: Sequence[Heard], older: str | None, at: datetime) -> FetchedPosts:
-    """Return the page, every post once (a mention that is also a reply may be there twice), with its mark."""
+def _fetched(
+    found: Sequence[object], heard: Sequence[Heard], older: str | None, at: datetime
+) -> FetchedPosts:
+    """Return every post once (a mention that is also a reply may be there twice), with its mark."""
     instants = [indexed_at(body) for body in found]
     newest = next((instant for instant in instants if instant), at)
     posts: dict[str, tuple[str, Heard]] = {}

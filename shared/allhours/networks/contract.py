@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from allhours.domain.errors import NetworkError
 
@@ -18,6 +18,9 @@ Cursor = Mapping[str, Any]
 """Where reading stands, per stream of the network; JSON, written and understood by the network alone."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
+
+MOST_LISTED = 20  # attachments, and handles addressed, of one item: what the networks' own apps show
+LONGEST_ADDRESS = 2_000  # characters; what browsers and chat tools take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from allhours.domain.errors import BadSignature, Malformed, NetworkError, RateLimited, Refused
 from allhours.domain.item import Author, Change, Item, Kind, Skipped
@@ -51,6 +51,8 @@ POSTS_A_POLL = 50  # posts whose comments one poll reads; the others wait for th
 WIDE_PAGES = 10  # pages of posts looked through once a day for new comments under old posts
 ACTIVE_WITHIN = timedelta(days=7)  # how far back the comments of a post that we never met are read
 ANSWERABLE_WITHIN = timedelta(days=7)  # Messenger lets nobody answer an older message (HUMAN_AGENT)
+POSTS_KEPT = 800  # whose marks the cursor keeps: 70 bytes each, for a row ends at 400 kB
+COMMENTS_SEEN = 1_000  # keys of comments behind those marks, of all posts together: 16 bytes each
 BATCH = 50  # operations in one batch request (docs/graph-api/batch-requests)
 
 POST_FIELDS = (
@@ -272,10 +274,10 @@ def _walk(pages: Callable[[int], Iterator[FetchedPosts]], marks: Marks, *, at: d
     whole = False
     spent = 0
     for page in pages(floor):
-        fresh = tuple(heard for _mark, heard in page.posts if seen_key(heard) not in known)
-        known |= {seen_key(heard) for heard in fresh}
+        fresh = tuple(heard for _mark, heard in page.posts if _short_key(heard) not in known)
+        known |= {_short_key(heard) for heard in fresh}
         spent += bool(fresh)  # the overlap is not what a budget is for
-        at_of |= {seen_key(heard): int(mark) for mark, heard in page.posts}
+        at_of |= {_short_key(heard): int(mark) for mark, heard in page.posts}
         whole = page.older is None or not low
         if whole or spent >= allowed:
             break
@@ -289,6 +291,11 @@ def _walk(pages: Callable[[int], Iterator[FetchedPosts]], marks: Marks, *, at: d
         # what has no readable time is kept in mind as long as `low` stands, so that it is told once
         behind = sorted(key for key, mark in at_of.items() if mark >= top - OVERLAP or not mark)
         yield fresh, {"low": top, "seen": behind[-MOST_SEEN:]}
+
+
+def _short_key(heard: Heard) -> str:
+    """Return what tells one state of a post apart, in 12 characters: the cursor holds thousands."""
+    return hashlib.blake2s(seen_key(heard).encode(errors="replace"), digest_size=6).hexdigest()
 
 
 def _listed(graph: Graph, place: posts.Place, edge: str, floor: int) -> Iterator[FetchedPosts]:
@@ -346,7 +353,11 @@ def _comments(graph: Graph, place: posts.Place, marks: Marks) -> Steps:
     """Read the comments of every post that something happened to, a walk for each.
 
     Marks: `started` (before that, comments are history), `wide` (the day of the last look at old posts),
-    `posts` (the marks of each walk, with `read`, the post's `updated_time` when its walk was whole).
+    `posts` (the marks of each walk, with `read`, the post's `updated_time` when its walk was whole, packed),
+    `forgotten` (until when a post without marks may be one whose marks we dropped).
+
+    The marks of the 800 posts that were active last are kept. A comment that comes later under another post
+    is read when it makes that post active again; what is missed there, webhook and re-reading find.
     """
     today = place.at.date().isoformat()
     wide = marks.get("wide") != today and "started" in marks
@@ -362,10 +373,12 @@ def _comments(graph: Graph, place: posts.Place, marks: Marks) -> Steps:
         floor = max(int(marks["started"]), int((place.at - ACTIVE_WITHIN).timestamp()))
         fresh_start = {"low": floor}
         waiting = [
-            each for each in newest_first if _is_waiting(marks["posts"].get(each), active[each], floor)
+            each
+            for each in newest_first
+            if _is_waiting(marks["posts"].get(each), active[each], max(floor, marks.get("forgotten", 0)))
         ]
     for post_id in reversed(waiting[-POSTS_A_POLL:]):
-        before: Marks = marks["posts"].get(post_id, fresh_start)
+        before = _unpacked(marks["posts"][post_id]) if post_id in marks["posts"] else fresh_start
         after = before
         try:
             for heard, after in _walk(partial(_under, graph, place, post_id), before, at=place.at):
@@ -394,18 +407,42 @@ def _active(graph: Graph, place: posts.Place, *, pages: int) -> dict[str, int]:
     return found
 
 
-def _is_waiting(marks: Marks | None, updated: int, floor: int) -> bool:
-    """Return whether the post may have comments that we did not read; `floor` is for one we never met."""
-    return updated > floor if marks is None else marks.get("read") != updated
+def _is_waiting(packed: list[Any] | None, updated: int, floor: int) -> bool:
+    """Return whether the post may have comments that we did not read; `floor` is for one without marks."""
+    return updated > floor if packed is None else _read_at(packed) != updated
+
+
+def _packed(marks: Marks) -> list[Any]:
+    """Return a post's marks without their names, of which there may be hundreds: low, read, pages, seen."""
+    return [*(int(marks.get(name, 0)) for name in ("low", "read", "pages")), *marks.get("seen", ())]
+
+
+def _unpacked(packed: list[Any]) -> Marks:
+    numbers = {name: value for name, value in zip(("low", "read", "pages"), packed, strict=False) if value}
+    return {**numbers, "seen": packed[3:]}
+
+
+def _read_at(packed: list[Any]) -> int:
+    return int(packed[1])
 
 
 def _with_post(marks: Marks, post_id: str, after: Marks, place: posts.Place) -> Marks:
-    """Return the marks with this post's, without posts that have been still for longer than we look back."""
-    if marks["posts"].get(post_id) == after:
+    """Return the marks with this post's, without those of posts that have been still for longest."""
+    if marks["posts"].get(post_id) == _packed(after):
         return marks
     still = int((place.at - ACTIVE_WITHIN).timestamp())
-    kept = {key: each for key, each in marks["posts"].items() if each.get("read", still) >= still}
-    return {**marks, "posts": {**kept, post_id: after}}
+    others = ((key, each) for key, each in marks["posts"].items() if key != post_id)
+    lively = [(key, each) for key, each in others if (_read_at(each) or still) >= still]
+    # a walk that is not whole goes last, for it stands for comments that nobody has read
+    lively.sort(key=lambda pair: (not _read_at(pair[1]), _read_at(pair[1]) or pair[1][0], pair[0]))
+    dropped, kept = lively[: 1 - POSTS_KEPT], lively[1 - POSTS_KEPT :]
+    forgotten = max((marks.get("forgotten", 0), *(_read_at(each) for _key, each in dropped)))
+    known: dict[str, list[Any]] = {}
+    room = COMMENTS_SEEN
+    for key, each in [(post_id, _packed(after)), *reversed(kept)]:
+        known[key] = each[: 3 + room]
+        room -= len(known[key]) - 3
+    return {**marks, "posts": known, **({"forgotten": forgotten} if forgotten else {})}
 
 
 def _under(graph: Graph, place: posts.Place, post_id: str, floor: int) -> Iterator[FetchedPosts]:

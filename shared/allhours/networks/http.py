@@ -22,7 +22,7 @@ READ_WITHIN = 10.0  # seconds between two bytes
 ANSWER_WITHIN = 20.0  # seconds for a whole answer; one byte every nine seconds would hold a function for ever
 LARGEST_BODY = 5_000_000  # bytes after decompression; a gzip bomb ends here
 NO_HEADER = "the secret holds a character that no header can carry: store the token again"
-_HEADER = re.compile(r"[!-~]([ -~]*[!-~])?|")  # RFC 9110 §5.5, without what is not ASCII
+_HEADER = re.compile(r"(?:[!-~\xa0-\xff][\t -~\xa0-\xff]*)?")  # RFC 9110 §5.5; a feed's ETag may be Latin-1
 USER_AGENT = "Allhours/0.1 (+https://github.com/allhours/allhours)"
 
 
@@ -67,9 +67,9 @@ class Http:
         `Unreachable` for anything without a whole answer, `Malformed` for one that is too large, `Refused`
         when a header cannot be written: what goes wrong in one of ours is the secret it carries.
         """
-        for value in (headers or {}).values():
-            if not _HEADER.fullmatch(value):
-                raise Refused(network, NO_HEADER, handle=handle)
+        latin = all(ord(character) <= 0xFF for character in "".join(auth or ()))  # noqa: PLR2004 - Latin-1's end
+        if not latin or not all(map(_HEADER.fullmatch, (headers or {}).values())):
+            raise Refused(network, NO_HEADER, handle=handle)
         try:
             with self._session.request(
                 method,

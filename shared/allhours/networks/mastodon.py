@@ -52,7 +52,7 @@ from allhours.networks._mastodon_posts import (
 )
 from allhours.networks._mastodon_server import SCOPES, CrashedError, Server
 from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
-from allhours.networks.paging import Marks, FetchedPosts, instant_of, newest_first, read_streams, seen_key
+from allhours.networks.paging import FetchedPosts, Marks, instant_of, newest_first, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

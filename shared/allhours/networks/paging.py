@@ -26,10 +26,10 @@ MOST_SEEN = 400  # keys kept per stream: about 10 kB, far below a row's 400 kB, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of a newest-first stream.
+class FetchedPosts:
+    """What one call on a newest-first stream fetched.
 
-    Its posts, the mark of each, and the token of the next older page.
+    Its posts, the mark of each, and the token by which the next older ones are asked for.
     """
 
     posts: tuple[tuple[str, Heard], ...]
@@ -39,7 +39,7 @@ class Page:
 def newest_first(
     marks: Marks,
     *,
-    read: Callable[[str, str | None], Page],
+    read: Callable[[str, str | None], FetchedPosts],
     newer: Callable[[str, str], bool],
     overlap: Callable[[str], str],
     budget: int,
@@ -58,19 +58,19 @@ def newest_first(
     seen: list[str] = list(marks.get("seen", ()))
     floor = overlap(low) if low else ""
     for _ in range(budget):
-        page = read(floor, resume)
-        for mark, _heard in page.posts:
+        fetched = read(floor, resume)
+        for mark, _heard in fetched.posts:
             if not top or newer(mark, top):
                 top = mark
         known = set(seen)
-        fresh = tuple(heard for _mark, heard in page.posts if seen_key(heard) not in known)
+        fresh = tuple(heard for _mark, heard in fetched.posts if seen_key(heard) not in known)
         seen = [*seen, *(seen_key(heard) for heard in fresh)][-MOST_SEEN:]
-        reached = any(not newer(mark, floor) for mark, _heard in page.posts) if floor else True
-        finished = page.older is None or reached
+        reached = any(not newer(mark, floor) for mark, _heard in fetched.posts) if floor else True
+        finished = fetched.older is None or reached
         if finished:
             low, resume = (top if top and (not low or newer(top, low)) else low or start), None
         else:
-            resume = page.older
+            resume = fetched.older
         yield fresh, {"low": low, "top": "" if finished else top, "resume": resume, "seen": seen}
         if finished:
             return

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -51,6 +53,28 @@ def changed(old: str, new: str) -> str:
     return SMALL.replace(old, new, 1)
 
 
+FAST = (
+    r"(?:\d{4}[ -]?){4}",
+    r"\b(?:app|site)\sis\sdown\b",
+    "(ab)+",
+    "[(a+)+]x",
+    r"\(a+\)+",
+    "a{2,3}b",
+    "card.{0,40}stolen",
+    "card.{0,40}stolen.{0,40}gone",
+    r"\bsent\s\d+\b",
+    r"\d+[.,]\d+ ?eur",
+    r"(?:\w+\s){1,5}card",
+    r"https?://\S+/pay",
+    r"\bpay(?:ment|ments|ing)?\b.{0,30}(?:fail|failed|declin)\w*",
+)
+EXAMPLES = tuple(
+    pattern
+    for rule in yaml.safe_load((FOLDER.parents[1] / "infra" / "organisation" / "acme.yaml").read_text())[
+        "rules"
+    ]
+    for pattern in rule.get("patterns", ())
+)
 MISTAKES = yaml.safe_load((FOLDER / "mistakes.yaml").read_text(encoding="utf-8"))
 
 
@@ -201,10 +225,21 @@ def test_a_rule_that_an_earlier_one_narrows_is_not_hidden(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"(?:\d{4}[ -]?){4}", r"\b(?:app|site)\sis\sdown\b", r"(ab)+", r"[(a+)+]x", r"\(a+\)+", "a{2,3}b"],
+    [*FAST, *EXAMPLES],
 )
 def test_a_pattern_of_plain_shape_is_taken(pattern: str) -> None:
     assert fault_of(pattern) == ""
+
+
+def test_every_pattern_that_is_taken_is_through_with_the_worst_texts_in_seconds() -> None:
+    worst = ("a", "1", "card stolen ", "lost my ", "pay ")
+    texts = [text * (20_000 // len(text)) for text in worst]
+    asked = [(pattern, text) for pattern in (*FAST, *EXAMPLES) for text in texts]
+    program = "import json, re, sys; [re.search(*each, re.I) for each in json.load(sys.stdin)]"
+    # a slow one takes hours, so a minute and a half tells them apart on any machine
+    subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(asked), text=True, check=True, timeout=90
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -218,6 +253,25 @@ def test_a_pattern_of_plain_shape_is_taken(pattern: str) -> None:
         "(?:a?){30}b",
         "(?P<n>a+)+b",
         "(x+x+)+y",
+        ".*card.*stolen",
+        ".*.*.*.*x",
+        "[a-z]+[a-z0-9]+[a-z]+!",
+        "a{1,1000}a{1,1000}a{1,1000}b",
+        r"\d+\d+\d+\d+x",
+        r"\s*\s*\s*x",
+        r"(?:\w+\s?){16}!",
+        r"(?:a+b?){2}c",
+        r"(?:\w+|\d+)\w+x",
+        "(?:ab)+(?:ba)+x",
+        r"\x61+A+b",
+        "(a|a)" * 25 + "b",
+        "a+" + "a" * 100 + "b",
+        "a{0,50}a{0,50}a{0,50}b",
+        ".{0,40}[a-z]+x",
+        r".*-\d+-.*x",
+        ".*a+$",
+        "(?s:.)*(?i:.)*x",
+        "(?=.*x).*y",
     ],
 )
 def test_a_pattern_that_may_take_for_ever_is_refused(pattern: str) -> None:

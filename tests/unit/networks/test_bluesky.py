@@ -88,6 +88,17 @@ def test_a_post_without_its_text_is_unreadable_and_the_rest_of_the_page_goes_on(
     assert isinstance(whole, Item)
 
 
+def test_a_post_links_and_names_twenty_at_most_and_nothing_too_long_to_follow() -> None:
+    told = body("mention")
+    links = ["https://l.example/" + "x" * 2_000, *(f"https://l.example/{number}" for number in range(30))]
+    dids = [f"did:plc:{number}" for number in range(30)]
+    features = [{"did": did} for did in dids] + [{"uri": link} for link in links] + [{"did": BANK.native_id}]
+    told["notifications"][0]["record"]["facets"] = [{"features": features}]
+    item = only(told)
+    assert list(item.attachments) == links[1:21]
+    assert item.addressed == (BANK.handle, *dids[:19])
+
+
 def test_a_mention_that_is_also_a_reply_is_one_item() -> None:
     assert only(body("mention_and_reply_of_one_post")).kind is Kind.MENTION
 

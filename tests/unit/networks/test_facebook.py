@@ -36,6 +36,7 @@ from allhours.domain.item import (
 )
 from allhours.networks import contract, facebook
 from allhours.networks._facebook_graph import appsecret_proof
+from allhours.networks._facebook_posts import Place
 from allhours.networks.http import Reply
 from infra.local.standins.base import Asked, Told
 from infra.local.standins.facebook import FacebookStandIn
@@ -639,6 +640,54 @@ def test_an_old_post_that_comes_alive_is_found_by_the_daily_wide_look() -> None:
             heard.update(each.native_id for each in step.heard)
             cursor = step.cursor
     assert set(comments) <= heard
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 4_000), st.integers(0, 400), st.integers(0, 86_400))
+def test_the_marks_of_any_number_of_lively_posts_stay_under_100_kb(
+    lively: int, seen: int, apart: int
+) -> None:
+    now = int(AT.timestamp())
+    place = Place(handle=PAGE, page=PAGE.native_id, at=AT)
+    marks: dict[str, Any] = {"started": 1, "wide": "2026-11-20", "posts": {}}
+    packed = [now - apart, now - apart, 0, *(f"{key:012x}" for key in range(seen))]
+    marks["posts"] = {f"100064000000001_12210000000{number:07}": packed for number in range(lively)}
+    walked = {"low": now, "read": now, "seen": [f"{key:012x}" for key in range(seen)]}
+    after = facebook._with_post(marks, "100064000000001_1", walked, place)
+    assert len(json.dumps({"comments": after})) < 100_000
+    assert facebook._unpacked(after["posts"]["100064000000001_1"]) == walked
+    assert len(after["posts"]) == min(lively + 1, facebook.POSTS_KEPT)
+
+
+def test_more_lively_posts_than_marks_are_kept_for_are_read_once_and_then_when_they_are_lively_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(facebook, "POSTS_KEPT", 3)
+    there, known, _line, handle, clock = world(page_size=100)
+    roots = [there.brand_says("We are open") for _ in range(8)]
+    cursor: contract.Cursor = {}
+    heard: list[str] = []
+
+    def poll() -> None:
+        nonlocal cursor
+        clock[0] += timedelta(minutes=10)
+        for step in known.fetch(handle, cursor, at=clock[0]):
+            heard.extend(each.native_id for each in step.heard if isinstance(each, Item))
+            cursor = step.cursor
+        assert len(cursor["comments"]["posts"]) <= 3
+
+    poll()
+    comments = []
+    for root in roots:
+        clock[0] += timedelta(seconds=10)
+        comments.append(there.say("leela", "still there?", reply_to=root))
+    poll()
+    assert sorted(heard) == sorted(comments)
+    poll()
+    assert sorted(heard) == sorted(comments)
+    again = there.say("leela", "hello?", reply_to=roots[0])
+    poll()
+    assert again in heard
 
 
 def test_a_post_deleted_while_we_read_does_not_stop_the_others() -> None:

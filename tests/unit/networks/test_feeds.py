@@ -124,6 +124,24 @@ def test_an_id_that_carries_a_mail_address_does_not_show_it() -> None:
     assert "mail" not in native_id(HANDLE, "tag:leela@mail.example,2026:1")
 
 
+def test_an_id_that_may_carry_a_card_number_does_not_show_it() -> None:
+    assert "4111111111111111" not in native_id(HANDLE, "post-4111111111111111")
+    assert native_id(HANDLE, "post-20261121101").endswith(":post-20261121101")
+
+
+def test_an_item_has_twenty_attachments_at_most_and_none_too_long_to_follow() -> None:
+    links = ["https://f.example/" + "x" * 2_000, *(f"https://f.example/{number}" for number in range(30))]
+    attachments = [{"url": link, "mime_type": "image/png"} for link in links]
+    body = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": "f",
+        "items": [{"id": "1", "content_text": "Pictures", "attachments": attachments}],
+    }
+    (item,) = feeds.parse(json.dumps(body).encode(), HANDLE, AT)
+    assert isinstance(item, Item)
+    assert list(item.attachments) == links[1:21]
+
+
 def test_a_guid_that_all_entries_share_is_no_id() -> None:
     body = atom(entry("0", "One", link="https://f.example/1"), entry("0", "Two", link="https://f.example/2"))
     heard = feeds.parse(body, HANDLE, AT)

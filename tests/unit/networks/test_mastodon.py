@@ -84,6 +84,12 @@ def test_what_is_none_of_our_business_has_a_named_reason(name: str, reasons: lis
     assert set(found) <= set(REASONS)
 
 
+def test_a_post_has_twenty_attachments_at_most_and_none_too_long_to_follow() -> None:
+    links = ["https://m.example/" + "x" * 2_000, *(f"https://m.example/{number}" for number in range(30))]
+    media = [{"id": "1", "type": "image", "url": link} for link in links]
+    assert list(one(a_status(media_attachments=media)).attachments) == links[1:21]
+
+
 def test_a_missing_author_is_unreadable_and_the_page_goes_on() -> None:
     broken, whole = heard(recorded("missing_author"))
     assert isinstance(whole, Item)
@@ -402,6 +408,14 @@ def test_a_broken_post_is_told_once_even_when_its_counters_move() -> None:
     [told] = [each for step in mended.fetch(HANDLE, first.cursor, at=AT) for each in step.heard]
     assert isinstance(told, Item)
     assert told.text == "mended"
+
+
+@pytest.mark.parametrize("token", ["abc\n", "abc\r\nX: y", "abc\u201d", "abc\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(token: str) -> None:
+    for way in ({"headers": {"Authorization": f"Bearer {token}"}}, {"auth": ("bank", token + "\u201d")}):
+        with pytest.raises(Refused, match="store the token again") as refused:
+            Http().call("mastodon", "GET", "http://127.0.0.1:9/x", **way)
+        assert "abc" not in str(refused.value)
 
 
 def test_the_file_offers_what_every_network_offers() -> None:

@@ -241,6 +241,12 @@ def test_the_greeting_is_answered_with_the_documented_token() -> None:
     assert json.loads(greeting.body) == {"response_token": expected}
 
 
+@pytest.mark.parametrize("token", ['{"data":{"event_type":"dm.received"}}', "a b", "a\n", "a" * 201, "é"])
+def test_no_greeting_signs_what_could_be_an_event(token: str) -> None:
+    with pytest.raises(BadSignature):
+        network().greet(Delivery(method="GET", query={"crc_token": token}, headers={}, body=b""))
+
+
 def test_a_greeting_without_a_token_is_refused() -> None:
     with pytest.raises(BadSignature):
         network().greet(Delivery(method="GET", query={}, headers={}, body=b""))

@@ -1,0 +1,225 @@
+"""The town: every handle of an organisation on a stand-in network of its own, and who said what there."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from allhours.cli.organisation_file import load
+from allhours.cli.yaml_lines import read
+from infra.local.standins._x_world import World
+from infra.local.standins.base import now
+from infra.local.standins.bluesky import BlueskyStandIn
+from infra.local.standins.facebook import FacebookStandIn
+from infra.local.standins.feeds import RSS, FeedsStandIn
+from infra.local.standins.mastodon import MastodonStandIn
+from infra.local.standins.x import XStandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from allhours.domain.handle import Handle
+    from allhours.domain.organisation import Organisation
+
+AnyStandIn = XStandIn | FacebookStandIn | MastodonStandIn | BlueskyStandIn | FeedsStandIn
+PUSHED = ("x", "facebook")  # networks that call our webhook
+_OFTEN = {
+    "mentions": 100_000,
+    "search": 100_000,
+    "dm_events": 100_000,
+}  # we ask more often than a minute allows
+_APART = 1_000_000_000  # between the first numbers of two Facebook Pages
+
+
+class TownError(Exception):
+    """Say in one line why the stand-ins cannot be put up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """One post as the network has it now."""
+
+    handle: Handle
+    native_id: str
+    author: str
+    text: str
+    deleted: bool
+
+    @property
+    def key(self) -> str:
+        """Return the key that its item must have."""
+        return f"{self.handle.network}#{self.native_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """One handle and the stand-in that plays its network."""
+
+    handle: Handle
+    stand_in: AnyStandIn
+
+    def say(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer speak so that the handle can hear it; return the native id."""
+        stand_in = self.stand_in
+        if isinstance(stand_in, FeedsStandIn):
+            return stand_in.say(author, text, reply_to=reply_to)
+        if isinstance(stand_in, XStandIn):
+            author = re.sub(r"\W", "_", author, flags=re.ASCII)[:15]
+        if isinstance(stand_in, BlueskyStandIn) and not author.endswith(".bsky.social"):
+            author = f"{re.sub('[^a-z0-9]', '', author.lower())}.bsky.social"
+        names_us = self.handle.handle.lower() in text.lower()
+        if isinstance(stand_in, (XStandIn, BlueskyStandIn)) and not private and not names_us:
+            text = f"{self.handle.handle} {text}"
+        return stand_in.say(author, text, reply_to=reply_to, private=private)
+
+    def posted(self) -> Iterator[Posted]:
+        """Yield every customer's post as it stands."""
+        with self.stand_in.lock:
+            said: list[Any] = list(self.stand_in.posts)  # each network has its own kind
+        for each in said:
+            yield Posted(
+                handle=self.handle,
+                native_id=each.native_id if hasattr(each, "native_id") else each.id,
+                author=each.author,
+                text=each.text,
+                deleted=each.deleted,
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class Town:
+    """All venues of an organisation; the rest of its handles are on real networks."""
+
+    venues: list[Venue] = field(default_factory=list[Venue])
+    said_at: dict[str, float] = field(default_factory=dict[str, float])
+    """When a post was made, by its item's key; seconds since the epoch."""
+
+    @classmethod
+    def built_for(cls, handles: Sequence[Handle], *, first_port: int = 0) -> Town:
+        """Start a stand-in per handle, on ports in a row if one is given."""
+        town, x_world = cls(), World()
+        for place, handle in enumerate(handles):
+            port = first_port + place if first_port else 0
+            stand_in = _stand_in(handle, place, port, x_world)
+            try:
+                stand_in.start()
+            except OSError as error:
+                town.stop()
+                raise TownError(
+                    f"port {port} is in use; choose others, as in `make run PORT=4900`"
+                ) from error
+            town.venues.append(Venue(handle=handle, stand_in=stand_in))
+        return town
+
+    def stop(self) -> None:
+        """Close every stand-in."""
+        for venue in self.venues:
+            venue.stand_in.stop()
+
+    def venue(self, network: str, account: str = "") -> Venue | None:
+        """Find the handle's venue: the account's on that network, else the network's last one."""
+        there = [venue for venue in self.venues if venue.handle.network == network]
+        return next(
+            (venue for venue in there if venue.handle.account == account), there[-1] if there else None
+        )
+
+    def say(self, venue: Venue, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer speak, and remember when."""
+        at = time.time()
+        native_id = venue.say(author, text, reply_to=reply_to, private=private)
+        self.said_at[f"{venue.handle.network}#{native_id}"] = at
+        return native_id
+
+    def posted(self) -> list[Posted]:
+        """List what customers said everywhere, as it stands now."""
+        return [post for venue in self.venues for post in venue.posted()]
+
+    def secrets(self) -> dict[str, Mapping[str, str]]:
+        """Return what Secrets Manager must hold, by name behind the prefix."""
+        found: dict[str, Mapping[str, str]] = {}
+        for venue in self.venues:
+            if venue.stand_in.secret:
+                found[venue.handle.secret] = venue.stand_in.secret
+            if isinstance(venue.stand_in, (XStandIn, FacebookStandIn)):
+                found[f"{venue.handle.network}/app"] = venue.stand_in.app_secret
+        return found
+
+    def register_webhooks(self, address: Callable[[str], str]) -> None:
+        """Let the networks that call us greet our webhook, and tell it from now on what is said."""
+        for venue in self.venues:
+            url = address(venue.handle.network)
+            if isinstance(venue.stand_in, XStandIn) and not venue.stand_in.register_webhook(url):
+                raise TownError(f"the webhook {url} did not answer X's greeting")
+            if isinstance(venue.stand_in, FacebookStandIn):
+                try:
+                    venue.stand_in.subscribe(url)
+                except (OSError, ValueError) as error:
+                    raise TownError(f"the webhook {url} did not pass Facebook's verification") from error
+
+    def write(self, files: Sequence[Path], path: Path, *, rules: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Write the organisation with each played handle at its stand-in, and `rules` before its own."""
+        values: Any = merged(files)
+        for venue in self.venues:
+            handle = venue.handle
+            handles = values["units"][handle.unit]["accounts"][handle.account]["handles"]
+            written = handles[handle.network]
+            several = [
+                each if isinstance(each, dict) else {"handle": each}
+                for each in (written if isinstance(written, list) else [written])
+            ]
+            for each in several:
+                if each["handle"] == handle.handle:
+                    each.update(_settings(venue))
+            handles[handle.network] = several if isinstance(written, list) else several[0]
+        values["rules"] = [*rules, *values.get("rules", ())]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def merged(files: Sequence[Path]) -> dict[str, Any]:
+    """Return what the files say together, a later one laid over the earlier."""
+    document = read(files[0])
+    for later in files[1:]:
+        document.merge(read(later))
+    return document.values
+
+
+def organisation_of(files: Sequence[Path]) -> Organisation:
+    """Return the organisation that the files describe; `TownError` tells the first mistake in them."""
+    loaded = load(files, now())
+    if loaded.organisation is None:
+        raise TownError(str(loaded.mistakes[0]))
+    return loaded.organisation
+
+
+def _settings(venue: Venue) -> dict[str, Any]:
+    """Return what the organisation file must say so that a handle is read at its stand-in."""
+    told = dict(venue.stand_in.handle_settings)
+    if isinstance(venue.stand_in, MastodonStandIn):
+        del told["native_id"]  # made of the clock, and the server tells it
+    del told["handle"]
+    return told
+
+
+def _stand_in(handle: Handle, place: int, port: int, x_world: World) -> AnyStandIn:
+    """Make the stand-in that plays a handle's network."""
+    name = handle.handle.lstrip("@")
+    if handle.network == "x":
+        return XStandIn(port, handle=name, limits=_OFTEN, world=x_world, native_id=handle.native_id)
+    if handle.network == "facebook":
+        page = FacebookStandIn(port)
+        page.page_id, page.page_name = handle.native_id or page.page_id, name
+        page.first_number += place * _APART
+        return page
+    if handle.network == "mastodon":
+        return MastodonStandIn(port, brand=name, calls=100_000, paged_calls=100_000)
+    if handle.network == "bluesky":
+        return BlueskyStandIn(port, brand=name)
+    feed = FeedsStandIn(port)
+    feed.path = RSS if handle.base_url.endswith("rss") else feed.path
+    return feed

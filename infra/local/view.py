@@ -1,0 +1,265 @@
+"""The live view of a run: what was said, where it went and why, who is called, how long it took."""
+
+from __future__ import annotations
+
+import io
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.layout import Layout
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infra.local.ledger import Arrival
+    from infra.local.scene import Scene
+
+WIDE, HIGH = 110, 34  # columns and rows from which there is room for everything
+FREQUENT = (
+    "polls: by schedule each minute, and every 3 s from here (the local cloud ticks faster than AWS can)"
+)
+COLUMNS = ("posted", "queued", "routed", "masked", "filtered", "deleted", "open")
+
+
+def live_view(scene: Scene, console: Console) -> RenderableType:
+    """Draw everything that fits the terminal."""
+    with scene.lock:
+        wide = console.width >= WIDE and console.height >= HIGH
+        return _whole(scene) if wide else _small(scene, console.height)
+
+
+def progress_line(scene: Scene) -> str:
+    """Say in one line how things stand, for whoever reads a file or a pipe."""
+    with scene.lock:
+        balance, ledger = scene.balance, scene.ledger
+        fates = " ".join(
+            f"{fate} {balance.total(fate)}" for fate in ("routed", "filtered", "deleted", "open")
+        )
+        return (
+            f"{_elapsed(scene)} {scene.phase}: posted {balance.posted.total()} {fates} "
+            f"· pages {len(scene.pages)} "
+            f"· post to inbox p50 {ledger.delay(0.5):.1f} s p99 {ledger.delay(0.99):.1f} s · {_errors(scene)}"
+            f"{_last_arrival(ledger.arrivals)}"
+        )
+
+
+def _last_arrival(arrivals: list[Arrival]) -> str:
+    """Say what came last: `; last: mastodon to cards, rule cards, “card”`."""
+    if not arrivals:
+        return ""
+    event = arrivals[-1].event
+    return f"; last: {event['item']['network']} to {event['unit']}, {event['reason']}"
+
+
+def summary(scene: Scene) -> RenderableType:
+    """Count every post, name those that are open or came twice, and say whether it adds up."""
+    balance, ledger = scene.balance, scene.ledger
+    parts: list[RenderableType] = [_networks(scene, title="Every post, counted from outside"), Text()]
+    sums = (
+        f"posted {balance.posted.total()} = routed {balance.total('routed')}"
+        f" + filtered {balance.total('filtered')}"
+        f" + deleted {balance.total('deleted')}"
+    )
+    open_posts = f" + open {len(balance.open)}" if balance.open else ""
+    parts.append(Text(sums + open_posts, style="bold green" if balance.adds_up else "bold red"))
+    parts += [
+        Text(f"  open: {network} {native_id}: {why}", style="red") for network, native_id, why in balance.open
+    ]
+    parts += [Text(f"  wrong: {each}", style="red") for each in balance.wrong]
+    parts.append(Text(f"came twice: {len(ledger.twice)}", style="red" if ledger.twice else "green"))
+    parts += [Text(f"  {each}", style="red") for each in ledger.twice]
+    parts.append(
+        Text(
+            f"post to inbox: p50 {ledger.delay(0.5):.2f} s, p99 {ledger.delay(0.99):.2f} s "
+            f"({len(ledger.delays)} posts); pages {len(scene.pages)}; {_errors(scene)}"
+        )
+    )
+    parts += [Text(f"  {each}", style="red") for each in list(dict.fromkeys(scene.errors))[:8]]
+    parts += [Text(f"  {each}", style="yellow") for each in list(dict.fromkeys(scene.latest_troubles))[:8]]
+    return Group(*parts)
+
+
+def _whole(scene: Scene) -> Layout:
+    inboxes, count = _inboxes(scene)
+    layout = Layout()
+    layout.split_column(
+        Layout(_title(scene), size=1),
+        Layout(name="top", size=len(scene.organisation.units) + 3),
+        Layout(_panel(inboxes, "inboxes: per unit and account"), size=count + 3),
+        Layout(name="bottom"),
+        Layout(_foot(scene), size=2),
+    )
+    layout["top"].split_row(
+        Layout(_panel(_networks(scene), "networks"), size=72), Layout(_panel(_duty(scene), "on duty"))
+    )
+    layout["bottom"].split_row(
+        Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=12),
+        Layout(_panel(_pages(scene), f"pages ({len(scene.pages)})"), ratio=10),
+    )
+    return layout
+
+
+def _small(scene: Scene, height: int) -> Group:
+    inboxes, count = _inboxes(scene, narrow=True)
+    rows = len(scene.networks) + count + 3
+    calls = Text("\n", overflow="ellipsis", no_wrap=True).join(
+        [
+            Text(f"{page['why']} {page['unit']}: {page['text']}")
+            for _, page in scene.pages[-max(1, height - rows - 4) :]
+        ]
+    )
+    calls.overflow, calls.no_wrap = "ellipsis", True
+    return Group(_title(scene), _networks(scene), inboxes, Text("pages", style="bold"), calls, _foot(scene))
+
+
+def _panel(content: RenderableType, title: str) -> Panel:
+    return Panel(content, title=f"[bold]{title}", title_align="left", border_style="grey42", padding=(0, 1))
+
+
+def _elapsed(scene: Scene) -> str:
+    minutes, seconds = divmod(int(time.time() - scene.started_at), 60)
+    return f"{minutes:02d}:{seconds:02d}"
+
+
+def _title(scene: Scene) -> Text:
+    title = Text("Allhours", style="bold cyan", no_wrap=True, overflow="ellipsis")
+    title.append(f" on a local cloud · {scene.organisation.name} · ", style="default")
+    title.append(f"{_elapsed(scene)} {scene.phase}", style="bold")
+    title.append(" · Ctrl-C ends it", style="dim")
+    return title
+
+
+def _foot(scene: Scene) -> Group:
+    ledger = scene.ledger
+    times = Text("post to inbox ", no_wrap=True, overflow="ellipsis")
+    times.append(f"p50 {ledger.delay(0.5):.1f} s  p99 {ledger.delay(0.99):.1f} s", style="bold green")
+    twice = len(ledger.twice)
+    times.append(f" · came twice {twice} · ", style="bold red" if twice else "default")
+    broken = bool(scene.errors or scene.dead_letters)
+    times.append(_errors(scene), style="bold red" if broken else "default")
+    return Group(times, Text(FREQUENT, style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+def _errors(scene: Scene) -> str:
+    counts = {
+        "on the queue": scene.waiting,
+        "errors": len(scene.errors),
+        "dead letters": scene.dead_letters,
+        "network troubles": scene.troubles.total(),
+    }
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _grid(*columns: str, widths: Mapping[str, int] | None = None) -> Table:
+    """Begin a table; a column without a width takes what is left."""
+    table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
+    for column in columns:
+        width = (widths or {}).get(column)
+        table.add_column(column, no_wrap=True, overflow="ellipsis", width=width, ratio=None if width else 1)
+    return table
+
+
+def _networks(scene: Scene, *, title: str | None = None) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD if title else None,
+        pad_edge=False,
+        expand=not title,
+        header_style="dim",
+        show_footer=True,
+        title=title,
+    )
+    balance = scene.balance
+    counts = {
+        "posted": balance.posted, "queued": scene.queued, "masked": scene.ledger.masked, **balance.fates,
+    }  # fmt: skip
+    table.add_column("network", footer="all", footer_style="bold", no_wrap=True, width=9)
+    for name in COLUMNS:
+        table.add_column(
+            name,
+            footer=str(counts[name].total()),
+            justify="right",
+            footer_style="bold",
+            no_wrap=True,
+            ratio=1,
+        )
+    for network in scene.networks:
+        table.add_row(network, *(str(counts[name][network] or "·") for name in COLUMNS))
+    return table
+
+
+def _duty(scene: Scene) -> Table:
+    table = _grid("unit", "now", "until", "next", widths={"unit": 14, "until": 10, "next": 7})
+    at = datetime.now(UTC)
+    for unit in scene.organisation.units:
+        now, after = scene.duty(unit, at)
+        until = datetime.fromtimestamp(now.until, UTC)
+        who = Text("nobody", style="bold red") if now.gap else Text(", ".join(now.members), style="green")
+        table.add_row(unit, who, f"{until:%a %H:%M}Z", "nobody" if after.gap else ", ".join(after.members))
+    return table
+
+
+def _inboxes(scene: Scene, *, narrow: bool = False) -> tuple[Table, int]:
+    """Draw one row per unit and account that got something, and units that did not; return how many rows."""
+    columns = (
+        ("unit", "got", "latest reason") if narrow else ("unit", "account", "got", "latest reason", "for")
+    )
+    widths = {"unit": 15, "account": 12, "got": 4, "for": 28}
+    table, rows = _grid(*columns, widths=widths), 0
+    for unit in scene.organisation.units:
+        here = [each for each in scene.ledger.arrivals if each.unit == unit]
+        accounts = list(dict.fromkeys(str(each.event["account"]) for each in here)) or [""]
+        for account in [""] if narrow else accounts:
+            got = [each for each in here if account in ("", each.event["account"])]
+            last = next((each for each in reversed(got) if "on_duty" in each.event), None)
+            why, whom = (_why(last), _whom(last)) if last else (Text("·"), "")
+            cells = (unit, str(len(got)), why) if narrow else (unit, account, str(len(got)), why, whom)
+            table.add_row(*cells)
+            rows += 1
+    return table, rows
+
+
+def _why(arrival: Arrival) -> Text:
+    urgent = arrival.event["priority"] == 1
+    return Text(f"{'! ' if urgent else ''}{arrival.event['reason']}", style="red" if urgent else "")
+
+
+def _told(arrival: Arrival) -> Text:
+    """Say what happened, unless it is that a case opened, and why it came here."""
+    event = str(arrival.event["event"]).replace("item.", "")
+    return _why(arrival) if event == "case.opened" else Text.assemble((f"{event}: ", "bold"), _why(arrival))
+
+
+def _whom(arrival: Arrival) -> str:
+    duty = arrival.event["on_duty"]
+    return f"{', '.join(duty['members'])} ({duty['because']})"
+
+
+def _latest(scene: Scene) -> Table:
+    table = _grid("at", "network", "unit", "why", widths={"at": 8, "network": 8, "unit": 14})
+    for arrival in reversed(scene.ledger.arrivals[-20:]):
+        event = arrival.event
+        at = datetime.fromtimestamp(arrival.at, UTC)
+        table.add_row(f"{at:%H:%M:%S}", event["item"]["network"], event["unit"], _told(arrival))
+    return table
+
+
+def _pages(scene: Scene) -> Table:
+    table = _grid("to", "text", widths={"to": 11})
+    table.columns[-1].no_wrap = False
+    for _, page in reversed(scene.pages[-8:]):
+        style = "red" if page["severity"] == "critical" else "yellow"
+        table.add_row(Text(page["member"], style=style), page["text"])
+    return table
+
+
+def picture(scene: Scene, *, width: int = 120, height: int = 40) -> str:
+    """Return the live view as an SVG image."""
+    console = Console(record=True, width=width, height=height, file=io.StringIO(), force_terminal=True)
+    console.print(live_view(scene, console), height=height)
+    return console.export_svg(title="make run")

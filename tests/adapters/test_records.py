@@ -1,0 +1,174 @@
+"""The one table: items, cases, pages, dead letters and cursors, and the conditions that guard each write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allhours.aws import wiring
+from allhours.aws.records import _reasons, compact
+from allhours.domain import page
+from allhours.domain.case import State
+from allhours.domain.decision import Decision, Desk
+from allhours.domain.errors import Busy, StaleCursor
+from allhours.domain.item import Change, Item
+from allhours.flows.ports import Committed, DeadLetter
+from tests.builders import NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
+from tests.crash.faults import F
+from tests.crash.harness import World, rows
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+pytestmark = pytest.mark.usefixtures("world")
+DESK = Desk(an_organisation())
+
+
+def decided(item: Item, at: datetime = NOON) -> Decision:
+    world = wiring.records().read((item.key,), (item.conversation_key,), consistent=True)
+    known, case = world.known.get(item.key), world.cases.get(item.conversation_key)
+    return DESK.decide(item, known, case, item.conversation_key, at)
+
+
+def committed(item: Item, at: datetime = NOON) -> str:
+    return wiring.records().commit(decided(item, at), at=at)
+
+
+def test_what_was_committed_is_read_again() -> None:
+    assert committed(an_item()) == Committed.DONE
+    world = wiring.records().read(("x#1", "x#none"), ("x#1", "x#none"))
+    assert world.known["x#1"].case_id == world.cases["x#1"].case_id
+    assert list(world.known) == list(world.cases) == ["x#1"]
+
+
+def test_a_second_writer_is_told_whether_item_or_case_moved() -> None:
+    first, second = decided(an_item("1")), decided(an_item("2"))
+    assert wiring.records().commit(first, at=NOON) == Committed.DONE
+    assert wiring.records().commit(first, at=NOON) == Committed.KNOWN
+    assert wiring.records().commit(second, at=NOON) == Committed.STALE
+
+
+def test_an_edit_replaces_only_the_version_that_was_read() -> None:
+    committed(an_item())
+    slow = decided(an_item(version=5, change=Change.EDITED))
+    assert committed(an_item(version=7, change=Change.EDITED)) == Committed.DONE
+    assert wiring.records().commit(slow, at=NOON) == Committed.KNOWN
+
+
+def test_a_page_whose_cause_has_paged_is_left_out_and_the_others_are_written() -> None:
+    committed(a_general_item("1", conversation_id="1", text="stolen"), NIGHT)
+    assert committed(a_general_item("2", conversation_id="2", text="stolen"), NIGHT) == Committed.DONE
+    paged = sorted(key.split("#")[1] for key in rows() if key.startswith("PAGE#"))
+    assert paged == ["nobody", "urgent", "urgent"]
+
+
+def test_a_transaction_conflict_is_for_the_next_try() -> None:
+    decision = decided(an_item())
+    F.begin({1: "conflict"})
+    with pytest.raises(Busy, match="TransactionConflict"):
+        wiring.records().commit(decision, at=NOON)
+    F.end()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+@given(st.permutations(["None", "TransactionConflict", "ThrottlingError"]))
+def test_any_other_reason_outweighs_a_failed_condition(codes: list[str]) -> None:
+    reasons: list[dict[str, str]] = [{"Code": code} for code in [*codes, "ConditionalCheckFailed"]]
+    answer: Any = {"Error": {}, "CancellationReasons": reasons}
+    error = ClientError(answer, "TransactWriteItems")
+    with pytest.raises(Busy):
+        _reasons(error, "writing records")
+
+
+def test_a_tombstone_holds_no_words() -> None:
+    committed(an_item(text="words that she takes back"))
+    committed(an_item(change=Change.DELETED, version=9))
+    assert rows()["ITEM#x#1"]["deleted"]["BOOL"]
+    assert "takes back" not in str(rows())
+
+
+def test_a_case_that_a_later_one_replaces_is_kept_and_found_by_its_id() -> None:
+    committed(an_item("1"))
+    read = wiring.records().read((), ("x#1",)).cases["x#1"]
+    closed = a_case(**{name: getattr(read, name) for name in ("case_id", "first_item")}, version=2)
+    closed = replace(closed, state=State.CLOSED, closed_at=NOON - timedelta(days=30))
+    decision = replace(decided(an_item("9")), case=closed, case_was=read)
+    assert wiring.records().commit(decision, at=NOON) == Committed.DONE
+    assert committed(an_item("2")) == Committed.DONE
+    old = wiring.records().case(read.case_id)
+    new = wiring.records().case(f"{read.case_id}.2")
+    assert old is not None
+    assert new is not None
+    assert (old.generation, new.generation) == (1, 2)
+
+
+def test_what_is_kept_of_a_handle_is_read_again_without_tombstones() -> None:
+    for number in ("1", "2", "3"):
+        committed(an_item(number))
+    committed(an_item("2", change=Change.DELETED, version=9))
+    days = timedelta(days=2)
+    kept = wiring.records().opened(a_handle(), since=NOON - days, until=NOON, most=10)
+    assert sorted(item.native_id for item in kept.items) == ["1", "3"]
+    assert wiring.records().opened(a_handle(), since=NOON, until=NOON + days, most=10).items == ()
+
+
+def test_pages_leave_the_list_when_they_were_sent_and_twice_is_once() -> None:
+    one = page.dead_letter("x", "no time", NOON)
+    assert wiring.pages().call(one)
+    assert not wiring.pages().call(one)
+    assert list(wiring.pages().unsent(NOON)) == []
+    assert list(wiring.pages().unsent(NOON + timedelta(minutes=1))) == [one]
+    wiring.pages().sent(one, NOON)
+    wiring.pages().sent(one, NOON)
+    assert list(wiring.pages().unsent(NOON + timedelta(minutes=1))) == []
+
+
+def test_a_dead_letter_is_kept_once_with_its_item_and_one_page_a_day() -> None:
+    letters = [
+        DeadLetter(letter_id=f"x#{number}", where="x @acmecards", reason="no time", item=an_item(str(number)))
+        for number in (1, 2)
+    ]
+    assert wiring.dead_letters().park(letters, at=NOON) == 2
+    assert wiring.dead_letters().park(letters, at=NOON) == 0
+    assert sum(key.startswith("PAGE#dead") for key in rows()) == 1
+    kept = dict(wiring.dead_letters().kept())
+    assert [letter.item for letter in kept.values()] == [an_item("1"), an_item("2")]
+    wiring.dead_letters().forget("DEAD#x#1")
+    assert list(dict(wiring.dead_letters().kept())) == ["DEAD#x#2"]
+
+
+def test_a_cursor_moves_only_from_where_it_was_read() -> None:
+    cursors, handle = wiring.cursors(), a_handle()
+    never = cursors.load(handle)
+    first = cursors.save(handle, never, {"mentions": {"low": "1"}}, at=NOON, heard=True)
+    second = cursors.save(handle, first, {"mentions": {"low": "2"}}, at=NIGHT, heard=False)
+    assert cursors.load(handle) == second
+    assert second.heard_at == NOON
+    for stale in (never, first):
+        with pytest.raises(StaleCursor):
+            cursors.save(handle, stale, {"mentions": {"low": "3"}}, at=NOON, heard=True)
+
+
+def test_a_save_whose_answer_was_lost_counts_as_saved() -> None:
+    cursors, handle = wiring.cursors(), a_handle()
+    F.begin({2: "lost"})
+    bookmark = cursors.save(handle, cursors.load(handle), {"mentions": {}}, at=NOON, heard=True)
+    F.end()
+    assert cursors.load(handle) == bookmark
+
+
+def test_characters_that_aws_does_not_carry_are_replaced() -> None:
+    assert compact({"text": "a\uffff\ufffe\ud800b ü 🙂"}) == '{"text":"a���b ü 🙂"}'
+
+
+def test_reading_more_rows_than_one_call_takes(world: World) -> None:
+    del world
+    committed(an_item())
+    keys = [f"x#{number}" for number in range(2, 250)]
+    assert list(wiring.records().read((*keys, "x#1"), ()).known) == ["x#1"]

@@ -1,0 +1,259 @@
+"""The stages of a post's trip, each with a small story; a run is a stage under a plan, then the oracles."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from allhours.domain.item import Change
+from tests.builders import NIGHT, NOON, STRANGER, a_general_item, an_item
+from tests.crash.faults import faults_of
+from tests.crash.harness import (
+    CANARIES,
+    Message,
+    Snapshot,
+    World,
+    a_mastodon,
+    a_world,
+    an_x,
+    table,
+    violations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from allhours.domain.item import Item
+
+Plan = dict[int, str]
+
+
+@dataclass
+class Truth:
+    """What must be true in the end: who said what when, what was deleted, and the words that must be gone."""
+
+    expected: dict[str, datetime] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One stage: `prepare` makes the state before it, `story` the network's; `act` gets the faults."""
+
+    at: datetime
+    prepare: Callable[[World], object] | None = None
+    story: Callable[[World], Truth]
+    act: Callable[[World, Plan], object]
+    drain: Callable[[World], object] = World.settle
+
+
+def _on_x(world: World) -> Truth:
+    first = world.x.say("leela", f"@AcmeBank my card {CANARIES[0]} was stolen")
+    world.x.say("leela", "@AcmeBank anybody there?", reply_to=first)
+    world.x.say("stranger", "@AcmeBank me too", reply_to=first)
+    edited = world.x.say("amy", "@AcmeBank my transfer")
+    world.x.edit(edited, "@AcmeBank my transfer is late")
+    world.x.say("fry", f"@AcmeBank write to {CANARIES[1]}")
+    world.x.brand_says("@AcmeBank is listening")
+    world.x.say("zoidberg", "@AcmeBank \u202e\uffff hello")
+    return Truth(expected={f"x#{said.native_id}": world.clock_now for said in world.x.posts})
+
+
+def _on_mastodon(world: World) -> Truth:
+    first = world.mastodon.say("leela", f"my card {CANARIES[0]} was stolen")
+    world.mastodon.say("leela", "anybody there?", reply_to=first)
+    world.mastodon.say("stranger@other.social", "me too", reply_to=first)
+    world.mastodon.say("amy", "my transfer", private=True)
+    world.mastodon.say("fry", f"write to {CANARIES[1]}")
+    return Truth(expected={f"mastodon#{said.id}": world.clock_now for said in world.mastodon.posts})
+
+
+def subscribe(world: World) -> None:
+    """Let X call our webhook, also when Leela or Amy delete something."""
+    pusher = SimpleNamespace(push=lambda body: world.webhooks.append(json.dumps(body).encode()))
+    subscribed = {("post.delete", world.x.world.id_of(author)) for author in ("leela", "amy")}
+    subscribed |= {("post.mention.create", world.x.brand_id)}
+    world.x._hooks._hooks["1"] = SimpleNamespace(valid=True, subscribed=subscribed, pusher=pusher)  # type: ignore[assignment]
+
+
+def _by_webhook(world: World) -> Truth:
+    subscribe(world)
+    world.x.say("leela", f"@AcmeBank my card {CANARIES[0]}")
+    world.x.say("amy", "@AcmeBank stolen!")
+    deleted = world.x.say("leela", "@AcmeBank a word that she takes back")
+    world.x.delete(deleted)
+    world.webhooks.append(world.webhooks[0])  # X delivers a copy
+    expected = {f"x#{said.native_id}": world.clock_now for said in world.x.posts}
+    return Truth(expected=expected, gone=frozenset({f"x#{deleted}"}), words=("takes back",))
+
+
+_SAID = NIGHT - timedelta(minutes=5)
+
+
+def _item(native_id: str, second: int, conversation: str = "1", **more: object) -> Item:
+    created_at = _SAID + timedelta(seconds=second)
+    return a_general_item(native_id, created_at=created_at, conversation_id=conversation, **more)
+
+
+_CASES = (
+    _item("2", 2, text="more of it", parent_id="1"),
+    *[_item("1", 1, text="my card was stolen")] * 2,
+    _item("3", 3, text="me too", author=STRANGER),
+    _item("4", 4, "4", text="they stole my card too"),
+    _item("8", 8, "8", addressed=("@acmecards",), account="acmecards", text=f"slipped by: {CANARIES[1]}"),
+)
+_CHANGES = (
+    _item("1", 1, version=7, change=Change.EDITED, text="my card was stolen at noon"),
+    _item("1", 1, text="my card was stolen"),
+    _item("5", 5, "5", text="words to be taken back"),
+    _item("5", 5, "5", version=9, change=Change.DELETED),
+    _item("6", 6, "6", version=9, change=Change.DELETED),
+    _item("6", 6, "6", text="words to be taken back"),
+    _item("7", 7, "7", text="giveaway"),
+)
+_POISON = '{"network": "x", "id": "66"'
+
+
+def _truth_of(items: tuple[Item, ...]) -> Truth:
+    gone = frozenset(item.key for item in items if item.change is Change.DELETED)
+    return Truth(expected={item.key: item.created_at for item in items}, gone=gone, words=("taken back",))
+
+
+def _queued(world: World, items: tuple[Item, ...]) -> Truth:
+    world.queue_items(*items)
+    world.waiting.append(Message("poison", _POISON))
+    return _truth_of(items)
+
+
+def _routed(world: World) -> None:
+    _queued(world, _CASES)
+    while world.waiting:
+        world.route()
+
+
+def _dead(world: World) -> Truth:
+    item = an_item("40", text="my words", created_at=_SAID)
+    world.queue_items(item)
+    world.dead = [*world.waiting, Message("junk", "no JSON at all")]
+    world.dead.append(Message("copy", world.waiting[0].body))
+    world.waiting = []
+    return Truth(expected={item.key: item.created_at})
+
+
+def _left_behind(world: World) -> None:
+    """Route, and let the stream lose its pages, so that only the sweep can send them."""
+    _routed(world)
+    shard = table().stream_shard
+    assert shard is not None
+    shard.items[:] = [
+        one for one in shard.items if "page" not in one.to_json()["dynamodb"].get("NewImage", {})
+    ]
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "x": Scenario(
+        at=NOON,
+        story=_on_x,
+        act=lambda world, plan: world.poll("x", plan),
+        drain=lambda world: world.drain("x"),
+    ),
+    "mastodon": Scenario(
+        at=NOON,
+        story=_on_mastodon,
+        act=lambda world, plan: world.poll("mastodon", plan),
+        drain=lambda world: world.drain("mastodon"),
+    ),
+    "webhook": Scenario(at=NOON, story=_by_webhook, act=World.push, drain=lambda world: world.drain("x")),
+    "route": Scenario(at=NIGHT, story=lambda world: _queued(world, _CASES), act=World.route),
+    "changes": Scenario(at=NIGHT, story=lambda world: _queued(world, _CHANGES), act=World.route),
+    "forward": Scenario(at=NIGHT, prepare=_routed, story=lambda _world: _truth_of(_CASES), act=World.forward),
+    "watch": Scenario(
+        at=NIGHT + timedelta(hours=12),
+        prepare=_left_behind,
+        story=lambda _world: _truth_of(_CASES),
+        act=World.watch,
+    ),
+    "park": Scenario(at=NIGHT, story=_dead, act=World.park),
+}
+
+
+class Stage:
+    """A scenario, ready to be run again and again from its snapshot."""
+
+    def __init__(self, world: World, scenario: Scenario) -> None:
+        self.world, self.scenario = world, scenario
+        self.kept: Snapshot = world.snapshot()
+        self.log: list[str] = []
+        if scenario.prepare:
+            world.clock.move_to(NIGHT)
+            scenario.prepare(world)
+            self.kept = world.snapshot()
+
+    def run(self, plan: Plan, *, cold: bool = False) -> list[str]:
+        """Run the stage under a plan and return what is violated in the end."""
+        world = self.world
+        world.restore(self.kept)
+        world.clock.move_to(self.scenario.at)
+        world.x, world.mastodon = an_x(), a_mastodon()
+        if cold:
+            world.cold()
+        world.clock.shift(timedelta(minutes=1))
+        truth = self.scenario.story(world)
+        world.logs.clear()
+        self.scenario.act(world, plan)
+        self.log = world.logs[0]
+        self.scenario.drain(world)
+        return violations(world, expected=truth.expected, gone=truth.gone, words=truth.words)
+
+    def points(self) -> list[tuple[int, str, str]]:
+        """Return every (call, its name, fault that applies)."""
+        self.run({})
+        return [(k, name, fault) for k, name in enumerate(self.log, 1) for fault in faults_of(name)]
+
+
+@dataclass
+class Explored:
+    """What an enumeration found, and how fast."""
+
+    scenario: str
+    points: int
+    cpu_seconds: float
+    found: dict[str, list[str]]
+
+    def __str__(self) -> str:
+        """Return the line that CI shows, and one for each point that failed, ready to be replayed."""
+        speed = self.points / self.cpu_seconds if self.cpu_seconds else 0
+        line = f"{self.scenario}: {self.points} points, {speed:.0f} a CPU-second, {len(self.found)} violated"
+        return "\n".join(
+            [line, *(f"  python -m tests.crash replay {where}: {what}" for where, what in self.found.items())]
+        )
+
+
+@contextmanager
+def a_stage(name: str) -> Iterator[Stage]:
+    """Make a world and the stage in it."""
+    scenario = SCENARIOS[name]
+    with a_world(NOON) as world:
+        yield Stage(world, scenario)
+
+
+def explore(name: str, *, cold: bool = False, at_most: int = 0) -> Explored:
+    """Run every point of a scenario; `at_most` stops after so many violated ones."""
+    with a_stage(name) as stage:
+        points = stage.points()
+        found: dict[str, list[str]] = {}
+        began = time.process_time()
+        if broken := stage.run({}):
+            found[f"{name} 0 none"] = broken
+        for k, _, fault in points:
+            if broken := stage.run({k: fault}, cold=cold):
+                found[f"{name} {k} {fault}{' --cold' if cold else ''}"] = broken
+            if found and len(found) == at_most:
+                break
+        return Explored(name, len(points), time.process_time() - began, found)

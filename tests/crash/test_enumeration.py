@@ -1,0 +1,35 @@
+"""Every call of every stage, under every fault that applies to it, keeps every invariant."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.crash.scenarios import SCENARIOS, a_stage, explore
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_fault_at_any_call_breaks_an_invariant(name: str) -> None:
+    explored = explore(name)
+    sys.stdout.write(f"{explored}\n")  # `pytest -rP` shows points and speed
+    assert explored.points
+    assert not explored.found, str(explored)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_cold_function_recovers_from_a_crash_at_any_call(name: str) -> None:
+    with a_stage(name) as stage:
+        for k in {k for k, _, _ in stage.points()}:
+            for fault in ("crash_before", "crash_after"):
+                assert stage.run({k: fault}, cold=True) == [], (
+                    f"python -m tests.crash replay {name} {k} {fault} --cold"
+                )
+
+
+@pytest.mark.parametrize("name", ["route", "changes", "forward"])
+@pytest.mark.parametrize("second", ["crash_after", "throttled", "lost"])
+def test_a_second_fault_in_the_same_batch_is_no_worse(name: str, second: str) -> None:
+    with a_stage(name) as stage:
+        for k in sorted({k for k, _, _ in stage.points()}):
+            assert stage.run({k: "lost", k + 1: second}) == [], f"{name}: lost at {k}, then {second}"

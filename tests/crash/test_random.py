@@ -1,0 +1,128 @@
+"""Random schedules: posts, polls, webhook copies, shuffled and repeated deliveries, clock jumps, faults."""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.builders import NOON
+from tests.crash.faults import AWS_FAULTS, HTTP_FAULTS
+from tests.crash.harness import CANARIES, a_world, violations
+from tests.crash.scenarios import subscribe
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+TEXTS = st.sampled_from(
+    [
+        "hello",
+        "my card was stolen",
+        f"my card {CANARIES[0]}",
+        "giveaway",
+        "my transfer",
+        f"write to {CANARIES[1]}",
+    ]
+)
+AUTHORS = st.sampled_from(["leela", "amy"])
+FAULTS = st.dictionaries(
+    st.integers(1, 8),
+    st.sampled_from(sorted({*AWS_FAULTS, *HTTP_FAULTS, "partial", "conflict"} - {"late"})),
+    max_size=2,
+)
+
+
+class Schedule(RuleBasedStateMachine):
+    """One world and whatever may happen in it; the invariants are asked for when all has drained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        self.world = self.stack.enter_context(a_world(NOON))
+        self.said: dict[str, datetime | None] = {}
+        self.gone: set[str] = set()
+
+    @initialize()
+    def subscribed(self) -> None:
+        subscribe(self.world)
+
+    @rule(author=AUTHORS, text=TEXTS, answers=st.booleans())
+    def somebody_posts_on_x(self, author: str, text: str, answers: bool) -> None:  # noqa: FBT001 - a strategy's value
+        there = [one for one in self.world.x.posts if not one.deleted]
+        reply_to = there[-1].native_id if answers and there else ""
+        post = self.world.x.say(author, f"@AcmeBank {text}", reply_to=reply_to)
+        self.said[f"x#{post}"] = self.world.clock_now
+
+    @rule(author=AUTHORS, text=TEXTS)
+    def somebody_posts_on_mastodon(self, author: str, text: str) -> None:
+        self.said[f"mastodon#{self.world.mastodon.say(author, text)}"] = self.world.clock_now
+
+    @rule(text=TEXTS)
+    def the_last_post_is_edited(self, text: str) -> None:
+        if there := [one for one in self.world.x.posts if not one.deleted]:
+            self.world.x.edit(there[-1].native_id, f"@AcmeBank {text}, edited")
+            self.said[f"x#{there[-1].native_id}"] = None  # X tells the time of the edit
+
+    @rule()
+    def the_last_post_is_deleted(self) -> None:
+        if there := [one for one in self.world.x.posts if not one.deleted]:
+            self.world.x.delete(there[-1].native_id)
+            self.gone.add(f"x#{there[-1].native_id}")
+
+    @rule(network=st.sampled_from(["x", "mastodon"]), plan=FAULTS)
+    def a_poll(self, network: str, plan: dict[int, str]) -> None:
+        self.world.poll(network, plan)
+
+    @rule(plan=FAULTS, copies=st.integers(1, 2), seed=st.integers(0, 9))
+    def webhooks(self, plan: dict[int, str], copies: int, seed: int) -> None:
+        self.world.webhooks *= copies
+        random.Random(seed).shuffle(self.world.webhooks)
+        self.world.push(plan)
+
+    @rule(plan=FAULTS, size=st.integers(1, 10), seed=st.integers(0, 9), repeated=st.booleans())
+    def a_batch(self, plan: dict[int, str], size: int, seed: int, repeated: bool) -> None:  # noqa: FBT001 - a strategy's value
+        self.world._fetch()
+        if repeated:
+            self.world.waiting += [
+                replace(one, message_id=f"{one.message_id}+", received=0) for one in self.world.waiting[:2]
+            ]
+        random.Random(seed).shuffle(self.world.waiting)
+        self.world.route(plan, size=size)
+
+    @rule(plan=FAULTS)
+    def the_stream(self, plan: dict[int, str]) -> None:
+        self.world.forward(plan)
+
+    @rule(plan=FAULTS)
+    def the_watch_and_the_dead_letters(self, plan: dict[int, str]) -> None:
+        self.world.watch(plan)
+        self.world.park(plan)
+
+    @rule(seconds=st.sampled_from([1, 61, 600, 3_700]), cold=st.booleans())
+    def time_passes(self, seconds: int, cold: bool) -> None:  # noqa: FBT001 - a strategy's value
+        self.world.clock.shift(timedelta(seconds=seconds))
+        if cold:
+            self.world.cold()
+
+    def teardown(self) -> None:
+        with self.stack:
+            self.world.drain("x", "mastodon")
+            broken = violations(self.world, expected=self.said, gone=frozenset(self.gone))
+            assert broken == []
+
+
+TestSchedules = Schedule.TestCase
+TestSchedules.settings = settings(
+    max_examples=25,
+    stateful_step_count=20,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)

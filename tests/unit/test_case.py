@@ -1,0 +1,81 @@
+"""A case's life: who reopens it, what closes it, and that its clock does not move."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from allhours.domain.case import State, case_from_json, case_key_of, case_to_json
+from allhours.domain.errors import BadInput
+from allhours.domain.routing import Route
+from tests.builders import NOON, STRANGER, a_case, an_item
+
+WEEK = timedelta(days=7)
+TO_FRAUD = Route(unit="fraud", account="acmesafe", step="rule", reason="rule stolen", priority=1)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        a_case(),
+        a_case(
+            state=State.CLOSED, closed_at=NOON, closed_because="answered", reopened=2, generation=3, live=0
+        ),
+        a_case(author_handle="", author_name="", asked_for=(), account=""),
+    ],
+)
+def test_a_case_comes_out_of_its_row_as_it_went_in(case: object) -> None:
+    assert case_from_json(case_to_json(case)) == case  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("broken", [{}, {"state": "open"}, {**case_to_json(a_case()), "state": "asleep"}])
+def test_a_row_that_is_no_case_is_bad_input(broken: dict[str, object]) -> None:
+    with pytest.raises(BadInput):
+        case_from_json(broken)
+
+
+def test_case_keys_are_stable_short_and_tell_the_network() -> None:
+    assert case_key_of("x#1") == case_key_of("x#1") == "x-" + case_key_of("x#1")[2:]
+    assert len(case_key_of("mastodon#" + "u" * 500)) < 30
+
+
+def test_only_its_author_reopens_a_case_and_only_within_the_window() -> None:
+    closed = a_case(state=State.CLOSED, closed_at=NOON)
+    assert closed.may_reopen("7001", NOON + WEEK, WEEK)
+    assert not closed.may_reopen("7001", NOON + WEEK + timedelta(seconds=1), WEEK)
+    assert not closed.may_reopen("7002", NOON, WEEK)
+
+
+def test_nothing_moves_the_clock_of_a_case() -> None:
+    case = a_case()
+    later = an_item("2", created_at=NOON + timedelta(hours=1))
+    for after in (
+        case.heard(later),
+        case.changed(),
+        case.routed(TO_FRAUD),
+        case.reopened_again(),
+        case.without_one(NOON),
+        case.author_known("@leela", "Leela"),
+    ):
+        assert after.opened_at == case.opened_at
+
+
+def test_priority_only_rises() -> None:
+    raised = a_case().routed(TO_FRAUD)
+    assert raised.priority == 1
+    assert raised.routed(Route(unit="cards", account="a", step="case", reason="", priority=3)).priority == 1
+
+
+def test_a_stranger_is_counted_as_a_bystander_and_asks_for_nobody() -> None:
+    after = a_case().heard(an_item("2", author=STRANGER, addressed=("@acmepay",)))
+    assert (after.items, after.bystanders, after.asked_for) == (2, 1, ("@acmecards",))
+
+
+def test_a_case_closes_when_all_its_posts_are_deleted_and_not_before() -> None:
+    two = a_case().heard(an_item("2"))
+    one = two.without_one(NOON)
+    none = one.without_one(NOON)
+    assert (one.state, none.state) == (State.OPEN, State.CLOSED)
+    assert none.closed_because == "deleted by its author"
+    assert none.without_one(NOON).live == 0

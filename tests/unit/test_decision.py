@@ -1,0 +1,220 @@
+"""What one item changes: tombstones, versions, duplicates, bystanders, reopening, pages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from allhours.domain.case import Case, State
+from allhours.domain.decision import Decision, Desk, Known, Outcome
+from allhours.domain.item import Author, Change, Item, Kind
+from allhours.domain.page import Why
+from tests.builders import LEELA, NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
+
+DESK = Desk(an_organisation())
+HEARD = Known(version=0, deleted=False, case_id=a_case().case_id, conversation_key="x#1", author_id="7001")
+CLOSED = a_case(state=State.CLOSED, closed_at=NOON - timedelta(days=1), closed_because="answered")
+
+
+def decided(item: Item, known: Known | None = None, case: Case | None = None, at: object = NOON) -> Decision:
+    return DESK.decide(item, known, case, item.conversation_key, at)  # type: ignore[arg-type]
+
+
+def event_of(decision: Decision) -> dict[str, object]:
+    assert decision.entry is not None
+    assert decision.entry.event is not None
+    return decision.entry.event
+
+
+def test_the_first_post_opens_a_case_with_unit_person_and_reason() -> None:
+    decision = decided(an_item())
+    event = event_of(decision)
+    assert decision.outcome is Outcome.ROUTED
+    assert decision.case_was is None
+    assert (event["event"], event["unit"], event["account"]) == ("case.opened", "cards", "acmecards")
+    assert event["reason"] == "addressed @acmecards"
+    assert event["on_duty"]["members"] == ["ana"]  # type: ignore[index]
+
+
+def test_the_clock_starts_when_the_network_says_it_was_said() -> None:
+    case = decided(an_item(created_at=NOON - timedelta(hours=5))).case
+    assert case is not None
+    assert case.opened_at == NOON - timedelta(hours=5)
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_a_copy_or_an_older_state_changes_nothing(version: int) -> None:
+    known = Known(version=3, deleted=False, case_id="c", conversation_key="x#1")
+    decision = decided(an_item(version=version, change=Change.EDITED), known, a_case())
+    assert (decision.outcome, decision.entry) == (Outcome.DUPLICATE, None)
+
+
+def test_a_newer_state_is_applied_over_the_version_that_was_read() -> None:
+    decision = decided(an_item(version=5, change=Change.EDITED, text="stolen"), HEARD, a_case())
+    assert decision.outcome is Outcome.EDITED
+    assert decision.entry is not None
+    assert decision.entry.replaces == 0
+    assert decision.case is not None
+    assert (decision.case.items, decision.case.version, decision.case.priority) == (1, 2, 1)
+    assert [page.why for page in decision.pages] == [Why.URGENT]
+
+
+@pytest.mark.parametrize("change", list(Change))
+def test_a_tombstone_wins_over_everything(change: Change) -> None:
+    known = Known(version=0, deleted=True)
+    assert decided(an_item(version=9, change=change), known, a_case()).outcome is Outcome.DUPLICATE
+
+
+def test_an_item_never_heard_of_leaves_a_tombstone_and_no_event() -> None:
+    decision = decided(an_item(change=Change.DELETED, text="words", author=LEELA))
+    assert decision.entry is not None
+    assert (decision.entry.deleted, decision.entry.event, decision.case) == (True, None, None)
+    assert decision.entry.item.text == ""
+    assert decision.entry.item.author == Author(author_id="7001")
+
+
+def test_a_deletion_takes_the_words_and_tells_the_inbox() -> None:
+    decision = decided(an_item(change=Change.DELETED, text="words"), HEARD, a_case(items=2, live=2))
+    assert event_of(decision)["event"] == "item.deleted"
+    assert decision.entry is not None
+    assert decision.entry.item.text == ""
+    assert decision.case is not None
+    assert (decision.case.state, decision.case.live) == (State.OPEN, 1)
+
+
+def test_a_deletion_counts_whatever_its_version() -> None:
+    known = Known(version=7, deleted=False, case_id=a_case().case_id, conversation_key="x#1")
+    decision = decided(an_item(change=Change.DELETED, version=1), known, a_case())
+    assert decision.entry is not None
+    assert (decision.outcome, decision.entry.item.version) == (Outcome.DELETED, 8)  # above any edit beside it
+
+
+def test_an_edit_in_a_case_that_was_replaced_changes_the_words_and_no_case() -> None:
+    told = (json.dumps({"unit": "cards", "account": "acmecards", "case_version": 1, "priority": 1}),)
+    known = Known(version=0, deleted=False, case_id="x-of-last-year", conversation_key="x#1", told=told)
+    decision = decided(an_item(change=Change.EDITED, version=1), known, a_case())
+    assert (decision.outcome, decision.case) == (Outcome.EDITED, None)
+    assert decision.entry is not None
+    assert decision.entry.case_id == "x-of-last-year"
+    assert event_of(decision)["unit"] == "cards"
+
+
+def test_a_strangers_edit_raises_no_priority() -> None:
+    known = Known(version=0, deleted=False, case_id=a_case().case_id, conversation_key="x#1")
+    edit = an_item("2", author=STRANGER, change=Change.EDITED, version=1, text="stolen")
+    decision = decided(edit, known, a_case())
+    assert decision.case is not None
+    assert decision.case.priority == a_case().priority
+
+
+def test_the_author_who_addresses_the_same_handle_again_moves_nothing() -> None:
+    first = decided(an_item("2", addressed=("@acmepay",)), None, a_case()).case
+    assert first is not None
+    back = replace(first, unit="cards", account="acmecards", version=first.version + 1)
+    again = decided(an_item("3", addressed=("@acmepay",)), None, back).case
+    assert again is not None
+    assert again.unit == "cards"
+
+
+def test_an_edit_keeps_the_events_before_it_on_record() -> None:
+    told = ('{"event": "case.opened"}',)
+    known = Known(version=0, deleted=False, case_id=a_case().case_id, conversation_key="x#1", told=told)
+    decision = decided(an_item(change=Change.EDITED, version=1), known, a_case())
+    assert decision.entry is not None
+    after = decision.entry.as_known().told
+    assert [json.loads(one)["event"] for one in after] == ["case.opened", "item.edited"]
+
+
+def test_a_name_before_a_full_stop_is_still_a_name() -> None:
+    decision = decided(an_item(text="I asked @acmepay.", addressed=()), None, None)
+    assert decision.case is not None
+    assert decision.case.unit == "payments"
+
+
+def test_a_name_that_comes_after_everything_was_deleted_is_not_kept() -> None:
+    gone = replace(a_case(), live=0)
+    profile = an_item(
+        "profile:7001:1", kind=Kind.PROFILE, version=5, author=Author(author_id="7001", name="Leela")
+    )
+    assert decided(profile, None, gone).entry is None
+
+
+def test_a_stranger_is_attached_as_a_bystander_and_moves_nothing() -> None:
+    decision = decided(an_item("2", author=STRANGER, addressed=("@acmepay",)), None, a_case())
+    assert decision.case is not None
+    assert (decision.case.unit, decision.case.bystanders) == ("cards", 1)
+    assert event_of(decision)["bystander"] is True
+
+
+def test_the_author_moves_a_case_by_addressing_another_handle_and_both_units_hear_of_it() -> None:
+    decision = decided(an_item("2", addressed=("@acmepay",)), None, a_case())
+    assert (event_of(decision)["unit"], event_of(decision)["moved_from"]) == ("payments", "cards")
+
+
+def test_the_author_reopens_within_the_window() -> None:
+    decision = decided(an_item("2"), None, CLOSED)
+    assert event_of(decision)["event"] == "case.reopened"
+    assert decision.case is not None
+    assert (decision.case.state, decision.case.reopened, decision.case.items) == (State.OPEN, 1, 2)
+
+
+def test_a_stranger_does_not_reopen() -> None:
+    decision = decided(an_item("2", author=STRANGER), None, CLOSED)
+    assert event_of(decision)["event"] == "item.added"
+    assert decision.case is not None
+    assert decision.case.state is State.CLOSED
+
+
+def test_after_the_window_the_author_opens_the_next_case() -> None:
+    long_ago = a_case(state=State.CLOSED, closed_at=NOON - timedelta(days=8))
+    decision = decided(an_item("2"), None, long_ago)
+    assert decision.case is not None
+    assert decision.case.case_id == long_ago.case_id + ".2"
+    assert (decision.case.version, decision.case.items, decision.case_was) == (2, 1, long_ago)
+
+
+def test_an_urgent_post_pages_the_person_on_duty() -> None:
+    decision = decided(an_item(text="they stole my card"))
+    assert [(page.why, page.member, page.severity) for page in decision.pages] == [
+        (Why.URGENT, "ana", "critical")
+    ]
+
+
+def test_nobody_on_duty_pages_the_fallback_beside_the_urgent_page() -> None:
+    decision = decided(a_general_item(text="stolen"), at=NIGHT)
+    assert [page.why for page in decision.pages] == [Why.URGENT, Why.NOBODY_ON_DUTY]
+    assert event_of(decision)["on_duty"]["gap"] is True  # type: ignore[index]
+    assert decision.pages[1].member == "ben"
+
+
+def test_what_no_rule_wants_is_kept_without_a_case() -> None:
+    decision = decided(a_general_item(text="giveaway"))
+    assert decision.outcome is Outcome.FILTERED
+    assert decision.entry is not None
+    assert (decision.entry.event, decision.case) == (None, None)
+
+
+def test_an_edit_makes_a_filtered_post_a_new_one() -> None:
+    filtered = Known(version=0, deleted=False, conversation_key="x#1", author_id="7001")
+    edited = a_general_item(text="my card", version=5, change=Change.EDITED)
+    opened, added = decided(edited, filtered), decided(edited, filtered, a_case())
+    assert event_of(opened)["event"] == "case.opened"
+    assert event_of(added)["event"] == "item.added"
+    assert added.case is not None
+    assert added.case.items == 2
+    assert opened.entry is not None
+    assert added.entry is not None
+    assert (opened.entry.replaces, added.entry.replaces) == (0, 0)
+
+
+def test_a_name_found_by_look_up_is_put_on_the_case_of_that_author_only() -> None:
+    profile = an_item("profile:7001:1", kind=Kind.PROFILE, version=5)
+    assert decided(profile).outcome is Outcome.DUPLICATE
+    assert decided(profile, None, a_case(author_id="other")).outcome is Outcome.DUPLICATE
+    named = decided(profile, None, a_case(author_handle="", author_name=""))
+    assert named.outcome is Outcome.NAMED
+    assert named.case is not None
+    assert (named.case.author_handle, named.case.items) == ("@leela", 1)

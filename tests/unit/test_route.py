@@ -1,0 +1,128 @@
+"""Routing a batch: each item once, in the order it was said, whoever else is at work."""
+
+from __future__ import annotations
+
+import random
+
+from allhours.domain.decision import Desk
+from allhours.domain.item import Author, Change, Item
+from allhours.domain.page import Why
+from allhours.flows.route import TRIES, Routed, route
+from tests.builders import NIGHT, NOON, STRANGER, FakeRecords, a_general_item, an_item, an_organisation
+
+DESK = Desk(an_organisation())
+
+
+def routed(records: FakeRecords, *items: Item, at: object = NOON) -> Routed:
+    return route(list(enumerate(items)), desk=DESK, records=records, at=at)  # type: ignore[arg-type]
+
+
+def after(minutes: int) -> object:
+    return NOON.replace(minute=minutes)
+
+
+def kinds(records: FakeRecords) -> list[str]:
+    return [event["event"] for event in records.events]
+
+
+def test_copies_in_one_batch_and_in_the_next_are_routed_once() -> None:
+    records = FakeRecords()
+    assert routed(records, an_item(), an_item()).outcomes == {"routed": 1, "duplicate": 1}
+    assert routed(records, an_item()).outcomes == {"duplicate": 1}
+    assert kinds(records) == ["case.opened"]
+
+
+def test_any_order_of_arrival_ends_in_the_same_place() -> None:
+    story = [
+        an_item("1", created_at=after(1)),
+        an_item("2", created_at=after(2), author=STRANGER),
+        an_item("1", created_at=after(1), version=5, change=Change.EDITED, text="edited"),
+        an_item("3", created_at=after(3), addressed=("@acmepay",)),
+        an_item("3", created_at=after(3), version=7, change=Change.DELETED),
+    ]
+    ends = set()
+    for seed in range(20):
+        shuffled = story * 2
+        random.Random(seed).shuffle(shuffled)
+        records = FakeRecords()
+        routed(records, *shuffled)
+        case = records.cases["x#1"]
+        ends.add(
+            (
+                case.opened_at,
+                case.author_id,
+                case.live,
+                tuple(sorted((k, v.version, v.deleted) for k, v in records.known.items())),
+            )
+        )
+    assert len(ends) == 1
+
+
+def test_a_late_copy_of_a_deleted_post_stays_out() -> None:
+    records = FakeRecords()
+    routed(records, an_item(change=Change.DELETED, version=9))
+    assert routed(records, an_item()).outcomes == {"duplicate": 1}
+    assert records.cases == {}
+
+
+def test_a_deletion_that_races_with_the_post_itself_still_wins() -> None:
+    records = FakeRecords()
+    records.meanwhile = [lambda: routed(records, an_item())]
+    assert routed(records, an_item(change=Change.DELETED, version=9)).outcomes == {"deleted": 1}
+    assert records.known["x#1"].deleted
+    assert kinds(records) == ["case.opened", "item.deleted"]
+
+
+def test_an_edit_that_races_with_the_post_itself_is_applied() -> None:
+    records = FakeRecords()
+    records.meanwhile = [lambda: routed(records, an_item())]
+    assert routed(records, an_item(version=5, change=Change.EDITED)).outcomes == {"edited": 1}
+    assert records.known["x#1"].version == 5
+
+
+def test_two_routers_with_one_conversation_share_one_case() -> None:
+    records = FakeRecords()
+    records.meanwhile = [lambda: routed(records, an_item("1"))]
+    assert routed(records, an_item("2")).outcomes == {"routed": 1}
+    assert records.cases["x#1"].items == 2
+    assert [event["case_version"] for event in records.events] == [1, 2]
+
+
+def test_a_case_that_keeps_moving_sends_the_item_back() -> None:
+    records = FakeRecords()
+    routed(records, an_item("0"))
+    others = [lambda number=number: routed(records, an_item(f"other {number}")) for number in range(TRIES)]
+    records.meanwhile = [step for other in others for step in (other, lambda: None)]
+    assert routed(records, an_item("9")).again == [0]
+
+
+def test_a_strangers_answer_with_a_conversation_of_its_own_gets_a_case_of_its_own() -> None:
+    records = FakeRecords()
+    routed(records, an_item("1"))
+    routed(records, an_item("2", conversation_id="elsewhere", parent_id="1"))
+    assert list(records.cases) == ["x#1", "x#elsewhere"]
+
+
+def test_the_failed_item_comes_again_and_its_neighbours_are_done() -> None:
+    records = FakeRecords(busy=1)
+    done = routed(records, an_item("1", conversation_id="1"), an_item("2", conversation_id="2"))
+    assert done.again == [0]
+    assert done.outcomes == {"routed": 1}
+
+
+def test_personal_data_that_slipped_by_the_door_is_masked_here() -> None:
+    records = FakeRecords()
+    routed(
+        records, an_item(text="4111 1111 1111 1111", author=Author(author_id="1", name="leela@example.org"))
+    )
+    entry = records.decisions[0].entry
+    assert entry is not None
+    assert "4111 1111" not in repr(records.decisions)
+    assert "leela@" not in repr(records.decisions)
+
+
+def test_an_urgent_page_is_written_though_the_gap_has_paged_already_this_hour() -> None:
+    records = FakeRecords()
+    routed(records, a_general_item("1", conversation_id="1", text="stolen"), at=NIGHT)
+    routed(records, a_general_item("2", conversation_id="2", text="stolen too"), at=NIGHT)
+    assert [page.why for page in records.pages] == [Why.URGENT, Why.NOBODY_ON_DUTY, Why.URGENT]

@@ -1,0 +1,68 @@
+"""The watch: channels that fell silent, and pages that the stream left behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from allhours.domain import page
+from allhours.domain.errors import Busy
+from allhours.domain.page import Why
+from allhours.flows.ports import Bookmark
+from allhours.flows.watch import sweep, watch
+from tests.builders import NOON, FakeCursors, FakePager, FakePages, an_organisation
+
+BANK = an_organisation()
+X_HANDLES = BANK.handles_on("x")
+
+
+def heard(ago: timedelta) -> FakeCursors:
+    bookmark = Bookmark(cursor={}, version=1, heard_at=NOON - ago)
+    return FakeCursors(bookmarks={handle.key: bookmark for handle in BANK.handles})
+
+
+def watched(cursors: FakeCursors, pages: FakePages, *networks: str, at: datetime = NOON) -> int:
+    return watch(organisation=BANK, networks=networks, cursors=cursors, pages=pages, at=at)
+
+
+def test_a_silent_channel_pages_once_a_day() -> None:
+    pages = FakePages()
+    assert watched(heard(timedelta(hours=3)), pages, "x", "mastodon") == len(X_HANDLES)
+    watched(heard(timedelta(hours=3)), pages, "x", at=NOON + timedelta(hours=1))
+    assert [one.why for one in pages.written] == [Why.NETWORK_SILENT] * len(X_HANDLES)
+
+
+@pytest.mark.parametrize(("ago", "networks"), [(1, ("x",)), (3, ("mastodon",)), (3, ())])
+def test_a_channel_within_its_limit_or_switched_off_is_left_alone(
+    ago: int, networks: tuple[str, ...]
+) -> None:
+    assert watched(heard(timedelta(hours=ago)), FakePages(), *networks) == 0
+
+
+def test_a_channel_that_was_never_read_is_not_called_silent() -> None:
+    assert watched(FakeCursors(), FakePages(), "x") == 0
+
+
+def test_the_sweep_sends_what_is_older_than_a_minute_and_marks_it_after() -> None:
+    old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
+    fresh = page.dead_letter("fresh", "r", NOON - timedelta(seconds=5))
+    pages, pager = FakePages(written=[old, fresh]), FakePager()
+    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+    assert pager.pages == pages.marked == [old]
+    assert sweep(pages=pages, pager=pager, at=NOON).count == 0
+
+
+def test_a_page_that_the_sweep_could_not_send_waits_for_the_next() -> None:
+    old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
+    pages, pager = FakePages(written=[old]), FakePager(busy=1)
+    with pytest.raises(Busy, match="page dead#old"):
+        sweep(pages=pages, pager=pager, at=NOON).check()
+    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+
+
+def test_a_page_that_is_turned_down_does_not_hold_up_the_next() -> None:
+    first, second = (page.dead_letter(name, "r", NOON - timedelta(minutes=2)) for name in ("first", "second"))
+    pages, pager = FakePages(written=[first, second]), FakePager(busy=1)
+    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+    assert pager.pages == pages.marked == [second]
