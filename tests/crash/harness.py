@@ -242,6 +242,10 @@ class World:
 
     # Until quiet
 
+    def reread(self, network: str) -> None:
+        """Let a network's function read again what is kept."""
+        self.run(lambda: self.desk(network)({"do": "reread"}, _Context()))
+
     def drain(self, *networks: str) -> None:
         """Poll until the faults are over, past every rate limit; then settle."""
         for minutes in (16, 2):

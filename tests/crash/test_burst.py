@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import time_machine
 
-from allhours.domain.decision import Desk
+from allhours.domain.decision import Router
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.route import route
 from allhours.networks.http import Http
@@ -108,10 +108,10 @@ def burst(plan: Mapping[int, str]) -> tuple[list[str], list[str], int]:
         calls = F.k
         for _ in range(4):
             poll()
-    records, desk = FakeRecords(), Desk(an_organisation())
+    records, router = FakeRecords(), Router(an_organisation())
     for start in range(0, len(queue.items), 10):
         assert not route(
-            list(enumerate(queue.items[start : start + 10])), desk=desk, records=records, at=NOON
+            list(enumerate(queue.items[start : start + 10])), router=router, records=records, at=NOON
         ).again
     inbox = [one.entry.item.native_id for one in records.decisions if one.entry and one.entry.event]
     return said, inbox, calls

@@ -113,6 +113,9 @@ class Schedule(RuleBasedStateMachine):
     def teardown(self) -> None:
         with self.stack:
             self.world.drain("x", "mastodon")
+            for network in ("x", "mastodon"):  # a deletion that named the edit's id is found by reading again
+                self.world.reread(network)
+            self.world.settle()
             broken = violations(self.world, expected=self.said, gone=frozenset(self.gone))
             assert broken == []
 

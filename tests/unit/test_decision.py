@@ -9,18 +9,18 @@ from datetime import timedelta
 import pytest
 
 from allhours.domain.case import Case, State
-from allhours.domain.decision import Decision, Desk, Known, Outcome
+from allhours.domain.decision import Decision, Known, Outcome, Router
 from allhours.domain.item import Author, Change, Item, Kind
 from allhours.domain.page import Why
 from tests.builders import LEELA, NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
 
-DESK = Desk(an_organisation())
+ROUTER = Router(an_organisation())
 HEARD = Known(version=0, deleted=False, case_id=a_case().case_id, conversation_key="x#1", author_id="7001")
 CLOSED = a_case(state=State.CLOSED, closed_at=NOON - timedelta(days=1), closed_because="answered")
 
 
 def decided(item: Item, known: Known | None = None, case: Case | None = None, at: object = NOON) -> Decision:
-    return DESK.decide(item, known, case, item.conversation_key, at)  # type: ignore[arg-type]
+    return ROUTER.decide(item, known, case, item.conversation_key, at)  # type: ignore[arg-type]
 
 
 def event_of(decision: Decision) -> dict[str, object]:

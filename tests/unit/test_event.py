@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from allhours.domain.case import Case, State
-from allhours.domain.decision import Desk, Known
+from allhours.domain.decision import Known, Router
 from allhours.domain.event import case_event
 from allhours.domain.item import Author, Change, Item, Kind, item_to_json
 from tests.builders import NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[Item, Known | None, Case | None]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_event_keeps_the_published_schema(kind: str) -> None:
     item, known, case = KINDS[kind]
-    decision = Desk(an_organisation()).decide(item, known, case, "x#1", NIGHT)
+    decision = Router(an_organisation()).decide(item, known, case, "x#1", NIGHT)
     assert decision.entry is not None
     assert decision.entry.event is not None
     told = json.loads(json.dumps(decision.entry.event))

@@ -198,7 +198,7 @@ def organisations(draw: st.DrawFn) -> dict[str, object]:
         "version": 1,
         "organisation": {"name": draw(TEXTS)},
         "fallback_unit": "cards",
-        "retention": draw(st.sampled_from(["1d", "36h", "90d"])),
+        "retention": draw(st.sampled_from(["30d", "800h", "90d"])),
         "members": {member: {"name": draw(TEXTS), "tz": draw(ZONES)} for member in members},
         "units": {"cards": unit},
         "rules": [{"id": "r", "unit": "cards", "words": [draw(TEXTS)], "priority": draw(st.integers(1, 4))}],

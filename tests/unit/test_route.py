@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 
-from allhours.domain.decision import Desk
+from allhours.domain.decision import Router
 from allhours.domain.item import Author, Change, Item
 from allhours.domain.page import Why
 from allhours.flows.route import TRIES, Routed, route
 from tests.builders import NIGHT, NOON, STRANGER, FakeRecords, a_general_item, an_item, an_organisation
 
-DESK = Desk(an_organisation())
+ROUTER = Router(an_organisation())
 
 
 def routed(records: FakeRecords, *items: Item, at: object = NOON) -> Routed:
-    return route(list(enumerate(items)), desk=DESK, records=records, at=at)  # type: ignore[arg-type]
+    return route(list(enumerate(items)), router=ROUTER, records=records, at=at)  # type: ignore[arg-type]
 
 
 def after(minutes: int) -> object:

@@ -44,7 +44,7 @@ def route_batch(event: Batch) -> dict[str, Any]:
             poison.append(_poison(record, error))
     if poison:
         wiring.dead_letters().park(poison, at=at)
-    routed = route(items, desk=wiring.desk(), records=wiring.records(), at=at)
+    routed = route(items, router=wiring.router(), records=wiring.records(), at=at)
     for why in routed.why_again:
         logger.warning("item returned to the queue", reason=why)
     emit(

@@ -39,11 +39,10 @@ Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any] | None]
 
 def intake(name: str) -> Handler:
     """Return the Lambda handler of one network."""
-    desk = _Desk(name)
-    return desk.handle
+    return _NetworkFunction(name).handle
 
 
-class _Desk:
+class _NetworkFunction:
     """One network's function, warm."""
 
     def __init__(self, name: str) -> None:

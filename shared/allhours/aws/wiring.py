@@ -11,7 +11,7 @@ from allhours.aws.organisation import organisation
 from allhours.aws.records import DynamoAuthors, DynamoDeadLetters, DynamoPages, DynamoRecords
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.topics import SnsPager, SnsTopic
-from allhours.domain.decision import Desk
+from allhours.domain.decision import Router
 
 
 @cache
@@ -69,6 +69,6 @@ def pager() -> SnsPager:
 
 
 @cache
-def desk() -> Desk:
+def router() -> Router:
     """Return what decides."""
-    return Desk(organisation())
+    return Router(organisation())

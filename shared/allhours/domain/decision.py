@@ -71,7 +71,7 @@ class Entry:
             case_id=self.case_id,
             conversation_key=self.conversation_key,
             author_id=self.item.author.author_id,
-            told=(*self.told, json.dumps(self.event)) if self.event else self.told,
+            told=(*self.told, json.dumps(self.event, separators=(",", ":"))) if self.event else self.told,
         )
 
 
@@ -87,7 +87,7 @@ class Decision:
     reason: str = ""
 
 
-class Desk:
+class Router:
     """Everything that decides: the organisation, its rules and the classifier, ready for many items."""
 
     def __init__(self, organisation: Organisation, classifier: Classifier = no_classifier) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.case import Case
-    from allhours.domain.decision import Decision, Desk
+    from allhours.domain.decision import Decision, Router
     from allhours.domain.item import Item
     from allhours.flows.ports import Records
 
@@ -33,7 +33,7 @@ class Routed:
     slowest_ms: float = 0.0
 
 
-def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at: datetime) -> Routed:
+def route(items: Sequence[tuple[int, Item]], *, router: Router, records: Records, at: datetime) -> Routed:
     """Route each (place, item) exactly once.
 
     An item whose write is turned down for now is returned in `again`.
@@ -53,7 +53,7 @@ def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at
         return routed
     for place, item in ordered:
         try:
-            outcome = _route_one(item, desk=desk, records=records, world=world, at=at)
+            outcome = _route_one(item, router=router, records=records, world=world, at=at)
         except Busy as busy:
             routed.again.append(place)
             routed.why_again.append(str(busy))
@@ -64,12 +64,12 @@ def route(items: Sequence[tuple[int, Item]], *, desk: Desk, records: Records, at
     return routed
 
 
-def _route_one(item: Item, *, desk: Desk, records: Records, world: World, at: datetime) -> Outcome:
+def _route_one(item: Item, *, router: Router, records: Records, world: World, at: datetime) -> Outcome:
     sure = False
     for _ in range(TRIES):
         known = world.known.get(item.key)
         conversation_key = _conversation(item, world)
-        decision = desk.decide(item, known, world.cases.get(conversation_key), conversation_key, at)
+        decision = router.decide(item, known, world.cases.get(conversation_key), conversation_key, at)
         if decision.entry is None:
             return decision.outcome
         unguarded = decision.case is None and not sure  # no condition would notice an old reading of the case
