@@ -59,6 +59,15 @@ def test_a_poison_message_is_kept_by_its_id_and_its_neighbours_are_routed(world:
     assert "4111" not in str(rows()) + str(pages()) + world.out.getvalue()
 
 
+def test_what_a_newer_release_queued_is_kept_for_it(world: World) -> None:
+    newer = {**item_to_json(an_item(text="call +44 7700 900123")), "kind": "review"}
+    consumers.route_batch({"Records": [record(json.dumps(newer), "newer")]})
+    letter = dict(wiring.dead_letters().kept())["DEAD#message#newer"]
+    assert letter.body == {**newer, "text": "call [phone …23]"}
+    wiring.item_queue().put_again([letter.body])
+    assert world.early == []
+
+
 def test_a_bug_of_ours_is_loud(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     del world
     nothing: dict[str, int] = {}

@@ -17,7 +17,7 @@ from allhours.domain import page
 from allhours.domain.case import State
 from allhours.domain.decision import Decision, Router
 from allhours.domain.errors import Busy, StaleCursor
-from allhours.domain.item import Change, Item
+from allhours.domain.item import Change, Item, item_to_json
 from allhours.flows.ports import Committed, DeadLetter
 from tests.builders import NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
 from tests.crash.faults import F
@@ -131,14 +131,19 @@ def test_pages_leave_the_list_when_they_were_sent_and_twice_is_once() -> None:
 
 def test_a_dead_letter_is_kept_once_with_its_item_and_one_page_a_day() -> None:
     letters = [
-        DeadLetter(letter_id=f"x#{number}", where="x @acmecards", reason="no time", item=an_item(str(number)))
+        DeadLetter(
+            letter_id=f"x#{number}",
+            where="x @acmecards",
+            reason="no time",
+            body=item_to_json(an_item(str(number))),
+        )
         for number in (1, 2)
     ]
     assert wiring.dead_letters().park(letters, at=NOON) == 2
     assert wiring.dead_letters().park(letters, at=NOON) == 0
     assert sum(key.startswith("PAGE#dead") for key in rows()) == 1
     kept = dict(wiring.dead_letters().kept())
-    assert [letter.item for letter in kept.values()] == [an_item("1"), an_item("2")]
+    assert [letter.body for letter in kept.values()] == [item_to_json(an_item(number)) for number in "12"]
     wiring.dead_letters().forget("DEAD#x#1")
     assert list(dict(wiring.dead_letters().kept())) == ["DEAD#x#2"]
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from allhours.aws import consumers, intake, records
 from allhours.aws.clients import code_of, dynamodb, passing_trouble, sqs
 from allhours.aws.item_queue import SqsItemQueue, _batches
+from allhours.domain.item import item_to_json
 from allhours.flows.forward import Forwarded
 from allhours.flows.ingest import take_in
 from allhours.flows.ports import Committed
@@ -55,7 +56,7 @@ def test_a_cursor_that_is_saved_before_the_queue_is_found(monkeypatch: pytest.Mo
 
 def test_failed_entries_that_are_ignored_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def put(self: SqsItemQueue, items: Sequence[Item]) -> None:
-        for batch in _batches(items):
+        for batch in _batches([item_to_json(item) for item in items]):
             with passing_trouble("queueing items"):
                 sqs().send_message_batch(QueueUrl=self._url, Entries=batch)
 

@@ -17,7 +17,9 @@ from allhours.aws.metrics import emit
 from allhours.aws.organisation import organisation
 from allhours.domain.errors import BadInput
 from allhours.domain.event import case_event
+from allhours.domain.item import item_to_json
 from allhours.domain.page import page_from_json
+from allhours.domain.personal_data import mask
 from allhours.flows.forward import forward
 from allhours.flows.guard import guarded
 from allhours.flows.ports import DeadLetter
@@ -64,14 +66,29 @@ def route_batch(event: Batch) -> dict[str, Any]:
 
 
 def _poison(record: Mapping[str, Any], error: BadInput) -> DeadLetter:
-    """Return the dead letter of a message that is no item: its id, size and digest, not its words."""
-    body = str(record.get("body", "")).encode()
-    digest = hashlib.sha256(body).hexdigest()[:16]
+    """Return the dead letter of a message that this code cannot read: its id, size and digest, not its words.
+
+    What a newer release queued is kept whole, masked once more, for the release that can read it.
+    """
+    text = str(record.get("body", ""))
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
     return DeadLetter(
         letter_id=f"message#{record.get('messageId', digest)}",
         where="the common queue",
-        reason=f"{error} ({len(body)} bytes, sha256 {digest})",
+        reason=f"{error} ({len(text)} characters, sha256 {digest})",
+        body=_ours(text),
     )
+
+
+def _ours(text: str) -> Mapping[str, Any] | None:
+    """Return the body, masked, if it says of which network, account and post it is; else None."""
+    try:
+        body = json.loads(text)
+    except (RecursionError, ValueError):
+        return None
+    if not isinstance(body, dict) or not {"network", "account", "id"} <= body.keys():
+        return None
+    return {name: mask(value).text if isinstance(value, str) else value for name, value in body.items()}
 
 
 def forward_batch(event: Batch) -> None:
@@ -112,7 +129,7 @@ def _letter(record: Mapping[str, Any]) -> DeadLetter:
         letter_id=f"{item.key}@{item.version}{item.change.value}",
         where=f"{item.network} {item.handle}",
         reason=f"item {item.native_id} could not be routed in {tries} tries",
-        item=item,
+        body=item_to_json(item),
     )
 
 

@@ -33,34 +33,40 @@ class SqsItemQueue:
 
     def put(self, items: Sequence[Item]) -> None:
         """Queue every item in batches of ten; one that is not taken raises `Busy`, so the cursor stays."""
-        for batch in _batches(items):
+        self.put_again([item_to_json(item) for item in items])
+
+    def put_again(self, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Queue bodies as the queue carried them before, with the same promise."""
+        for batch in _batches(bodies):
             with passing_trouble("queueing items"):
                 answer = sqs().send_message_batch(QueueUrl=self._url, Entries=batch)
             if failed := answer.get("Failed"):
-                message = (
-                    f"queueing items: {len(failed)} of {len(batch)} not taken ({failed[0].get('Code', '?')})"
-                )
+                code = failed[0].get("Code", "?")
+                message = f"queueing items: {len(failed)} of {len(batch)} not taken ({code})"
                 raise Busy(message)
 
 
-def _batches(items: Sequence[Item]) -> Iterator[list[SendMessageBatchRequestEntryTypeDef]]:
+def _batches(bodies: Sequence[Mapping[str, Any]]) -> Iterator[list[SendMessageBatchRequestEntryTypeDef]]:
     batch: list[SendMessageBatchRequestEntryTypeDef] = []
     size = 0
-    for item in items:
-        body = compact(item_to_json(item))
-        weight = len(body.encode())
+    for body in bodies:
+        text = compact(body)
+        weight = len(text.encode())
         if batch and (len(batch) == MOST or size + weight > LARGEST):
             yield batch
             batch, size = [], 0
-        batch.append({"Id": str(len(batch)), "MessageBody": body, "MessageGroupId": _group(item)})
+        batch.append({"Id": str(len(batch)), "MessageBody": text, "MessageGroupId": _group(body)})
         size += weight
     if batch:
         yield batch
 
 
-def _group(item: Item) -> str:
+def _group(body: Mapping[str, Any]) -> str:
     """Return the fairness group, in the characters that SQS allows."""
-    return f"{item.network}.{item.account}"[:128]
+    name = f"{body.get('network', '')}.{body.get('account', '')}"
+    return "".join(char if char.isascii() and char.isprintable() and char != " " else "_" for char in name)[
+        :128
+    ]
 
 
 def item_of(record: Mapping[str, Any]) -> Item:

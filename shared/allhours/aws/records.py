@@ -433,8 +433,8 @@ class DynamoDeadLetters:
             "list_at": {"S": at.isoformat()},
             "expires_at": {"N": str(int((at + LETTER_KEPT).timestamp()))},
         }
-        if letter.item:
-            row["item"] = {"S": compact(item_to_json(letter.item))}
+        if letter.body:
+            row["body"] = {"S": compact(letter.body)}
         writes = [
             ("item", put_if(self._table, row, "key", None)),
             ("page", put_page(self._table, dead_letter(letter.where, letter.reason, at), at)),
@@ -442,25 +442,16 @@ class DynamoDeadLetters:
         return _commit(writes, "keeping a dead letter") == Committed.DONE
 
     def kept(self) -> Iterator[tuple[str, DeadLetter]]:
-        """Yield (key, letter), oldest first."""
-        for key in list(query_list(self._table, "DEAD")):
-            with passing_trouble("reading a dead letter"):
-                row = (
-                    dynamodb()
-                    .get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
-                    .get("Item")
-                )
-            if row:
-                item = item_from_json(json.loads(row["item"]["S"])) if "item" in row else None
-                yield (
-                    key,
-                    DeadLetter(
-                        letter_id=key.removeprefix("DEAD#"),
-                        where=row["where"]["S"],
-                        reason=row["reason"]["S"],
-                        item=item,
-                    ),
-                )
+        """Yield each letter with its key."""
+        for row in get_rows(self._table, list(query_list(self._table, "DEAD"))):
+            key = row["key"]["S"]
+            letter = DeadLetter(
+                letter_id=key.removeprefix("DEAD#"),
+                where=row["where"]["S"],
+                reason=row["reason"]["S"],
+                body=json.loads(row["body"]["S"]) if "body" in row else None,
+            )
+            yield key, letter
 
     def forget(self, key: str) -> None:
         """Delete a letter that has been dealt with."""

@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     stack = deployed.stack(arguments)
     queued, left, told = 0, 0, 0
     for key, letter in stack.dead_letters.kept():
-        if letter.item:
-            stack.queue.put([letter.item])
+        if letter.body:
+            stack.queue.put_again([letter.body])
             queued += 1
         elif not arguments.forget:
             left += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from allhours.domain.item import Kind
 from allhours.domain.personal_data import mask
 
 if TYPE_CHECKING:
@@ -28,14 +29,34 @@ def guarded(item: Item) -> Item:
     """
     text = mask(item.text)
     name = mask(item.author.name[:LONGEST_NAME])
-    kept: dict[str, Any] = {
-        "text": text.text,
-        "author": replace(item.author, handle=item.author.handle[:LONGEST_NAME], name=name.text),
-        "masked": tuple(dict.fromkeys((*item.masked, *text.found, *name.found))),
-        "attachments": tuple(mask(link).text for link in item.attachments if len(link) <= LONGEST)[:MOST],
-        "permalink": mask(item.permalink).text if len(item.permalink) <= LONGEST else "",
-        "addressed": item.addressed[:MOST],
-        "answer_needs": {what: need for what, need in item.answer_needs.items() if len(need) <= LONGEST},
-    }
-    changed = {what: value for what, value in kept.items() if value != getattr(item, what)}
-    return replace(item, **changed) if changed else item
+    links = tuple(mask(link).text for link in item.attachments if len(link) <= LONGEST)[:MOST]
+    needs = {what: need for what, need in item.answer_needs.items() if len(need) <= LONGEST}
+    permalink = _address(item)
+    handle = item.author.handle[:LONGEST_NAME]
+    if (
+        not text.found
+        and name.text == item.author.name
+        and handle == item.author.handle
+        and links == item.attachments
+        and permalink == item.permalink
+        and len(needs) == len(item.answer_needs)
+        and len(item.addressed) <= MOST
+    ):
+        return item
+    return replace(
+        item,
+        text=text.text,
+        author=replace(item.author, handle=handle, name=name.text),
+        masked=tuple(dict.fromkeys((*item.masked, *text.found, *name.found))),
+        attachments=links,
+        permalink=permalink,
+        addressed=item.addressed[:MOST],
+        answer_needs=needs,
+    )
+
+
+def _address(item: Item) -> str:
+    """Return where the post is; only a feed's author can write that, others are made of ids."""
+    if len(item.permalink) > LONGEST:
+        return ""
+    return mask(item.permalink).text if item.kind is Kind.ENTRY else item.permalink

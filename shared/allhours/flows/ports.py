@@ -55,14 +55,14 @@ class ItemQueue(Protocol):
 class DeadLetter:
     """Something that could not be handled: where it is from and why, never what it says.
 
-    `item` is set when it had passed the guard and can be queued again; the store keeps it, notices do not
-    show it.
+    `body` is set when it had passed the guard and can be queued again, as the queue carried it: also that of
+    a newer release, which this code cannot read yet. The store keeps it, notices do not show it.
     """
 
     letter_id: str
     where: str
     reason: str
-    item: Item | None = None
+    body: Mapping[str, Any] | None = None
 
 
 class DeadLetters(Protocol):
