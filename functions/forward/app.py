@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from allhours.aws.consumers import forward_batch
+from allhours.aws.outbox import forward_batch
 
 
 def handler(event: dict[str, Any], _context: object) -> None:

@@ -1,6 +1,6 @@
 """Watch over the whole, each minute: silent channels, and pages that did not get out."""
 
-from allhours.aws.consumers import watch_minute
+from allhours.aws.minute import watch_minute
 
 
 def handler(_event: object, _context: object) -> None:

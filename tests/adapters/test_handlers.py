@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allhours.aws import consumers, wiring
+from allhours.aws import consumers, outbox, wiring
 from allhours.aws.organisation import organisation
 from allhours.aws.settings import setting
 from allhours.domain.errors import BadInput
@@ -95,7 +95,7 @@ def test_a_dead_letter_is_parked_masked_and_once(world: World) -> None:
 
 
 def test_forwarding_skips_rows_that_have_nothing_to_tell(world: World) -> None:
-    consumers.forward_batch({"Records": [{"eventName": "REMOVE", "dynamodb": {}}]})
+    outbox.forward_batch({"Records": [{"eventName": "REMOVE", "dynamodb": {}}]})
     assert (events(), pages(), world.early) == ([], [], [])
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allhours.aws import wiring
-from allhours.aws.records import _reasons, compact
+from allhours.aws.table import compact, reasons_of
 from allhours.domain import page
 from allhours.domain.case import State
 from allhours.domain.decision import Decision, Router
@@ -83,7 +83,7 @@ def test_any_other_reason_outweighs_a_failed_condition(codes: list[str]) -> None
     answer: Any = {"Error": {}, "CancellationReasons": reasons}
     error = ClientError(answer, "TransactWriteItems")
     with pytest.raises(Busy):
-        _reasons(error, "writing records")
+        reasons_of(error, "writing records")
 
 
 def test_a_tombstone_holds_no_words() -> None:

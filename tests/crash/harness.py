@@ -35,7 +35,7 @@ from moto.dynamodb.models.table import StreamShard, Table
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from allhours.aws import clients, consumers, intake, organisation, wiring
+from allhours.aws import clients, consumers, intake, minute, organisation, outbox, wiring
 from allhours.domain.errors import Busy
 from allhours.domain.item import Item, item_to_json
 from allhours.networks import _x_api, mastodon
@@ -199,7 +199,7 @@ class World:
         wanted = [one for one in records if _passes_the_filter(one)]
         if wanted:
             before = self.ended["done"]
-            self.run(lambda: consumers.forward_batch({"Records": wanted}), plan)
+            self.run(lambda: outbox.forward_batch({"Records": wanted}), plan)
             if self.ended["done"] == before:
                 return
         shard = table().stream_shard
@@ -208,7 +208,7 @@ class World:
 
     def watch(self, plan: Mapping[int, str] | None = None) -> None:
         """Let the minute's tick wake the watch."""
-        self.run(consumers.watch_minute, plan)
+        self.run(minute.watch_minute, plan)
 
     def _consume(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from allhours.aws import consumers, intake, records
+from allhours.aws import intake, outbox, records, table
 from allhours.aws.clients import code_of, dynamodb, passing_trouble, sqs
 from allhours.aws.item_queue import SqsItemQueue, _batches
 from allhours.domain.item import item_to_json
@@ -19,7 +19,7 @@ from allhours.flows.ports import Committed
 from tests.crash.scenarios import explore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pytest
 
@@ -75,7 +75,7 @@ def test_three_writes_in_place_of_a_transaction_are_found(monkeypatch: pytest.Mo
                     return Committed.KNOWN if what == "item" else Committed.STALE
         return Committed.DONE
 
-    monkeypatch.setattr(records, "_commit", commit)
+    monkeypatch.setattr(records, "commit", commit)
     assert found_in("route") != "{}"
 
 
@@ -89,7 +89,7 @@ def test_taking_every_cancellation_for_a_duplicate_is_found(monkeypatch: pytest.
                 raise
         return Committed.DONE
 
-    monkeypatch.setattr(records, "_commit", commit)
+    monkeypatch.setattr(records, "commit", commit)
     assert "I1" in found_in("route")
 
 
@@ -101,12 +101,12 @@ def test_a_page_that_is_marked_before_it_was_sent_is_found(monkeypatch: pytest.M
         topic.publish(events)
         return Forwarded(events=len(events), pages=len(due))
 
-    monkeypatch.setattr(consumers, "forward", forward)
+    monkeypatch.setattr(outbox, "forward", forward)
     assert "I4" in found_in("forward")
 
 
 def test_pages_that_are_all_dropped_because_one_has_paged_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = records._commit
+    whole: Callable[[Sequence[tuple[str, Any]], str], str] = table.commit
 
     def commit(writes: Sequence[tuple[str, Any]], doing: str) -> str:
         try:
@@ -116,5 +116,5 @@ def test_pages_that_are_all_dropped_because_one_has_paged_are_found(monkeypatch:
             return whole([write for write in writes if write[0] != "page"], doing)
         return Committed.DONE
 
-    monkeypatch.setattr(records, "_commit", commit)
+    monkeypatch.setattr(records, "commit", commit)
     assert "I4" in found_in("route")

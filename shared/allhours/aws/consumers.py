@@ -1,11 +1,10 @@
-"""The handlers behind the queue: route, forward, park, watch."""
+"""The handlers behind the queues: route what comes, park what could not be routed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,17 +13,12 @@ from aws_lambda_powertools import Logger
 from allhours.aws import wiring
 from allhours.aws.item_queue import item_of
 from allhours.aws.metrics import emit
-from allhours.aws.organisation import organisation
 from allhours.domain.errors import BadInput
-from allhours.domain.event import case_event
 from allhours.domain.item import item_to_json
-from allhours.domain.page import page_from_json
 from allhours.domain.personal_data import mask
-from allhours.flows.forward import forward
 from allhours.flows.guard import guarded
 from allhours.flows.ports import DeadLetter
 from allhours.flows.route import route
-from allhours.flows.watch import sweep, watch
 
 logger = Logger()
 
@@ -91,26 +85,6 @@ def _ours(text: str) -> Mapping[str, Any] | None:
     return {name: mask(value).text if isinstance(value, str) else value for name, value in body.items()}
 
 
-def forward_batch(event: Batch) -> None:
-    """Send on what the table's stream brings; an error makes the stream come again with all of it."""
-    at = datetime.now(UTC)
-    events, due = [], []
-    for record in event["Records"]:
-        row = record["dynamodb"].get("NewImage", {})
-        if "event" in row:
-            events.append(
-                case_event(
-                    json.loads(row["event"]["S"]),
-                    json.loads(row["item"]["S"]),
-                    row.get("in_case", {}).get("S", ""),
-                )
-            )
-        elif "page" in row and "list" in row:
-            due.append(page_from_json(json.loads(row["page"]["S"])))
-    done = forward(events, due, topic=wiring.topic(), pager=wiring.pager(), pages=wiring.pages(), at=at)
-    emit({"Forwarded": done.events, "Paged": done.pages})
-
-
 def park_batch(event: Batch) -> dict[str, Any]:
     """Take the words out of dead letters: the guarded item into the table, its id and reason to a person."""
     at = datetime.now(UTC)
@@ -131,19 +105,3 @@ def _letter(record: Mapping[str, Any]) -> DeadLetter:
         reason=f"item {item.native_id} could not be routed in {tries} tries",
         body=item_to_json(item),
     )
-
-
-def watch_minute() -> None:
-    """Look for silent channels and for pages that did not get out."""
-    at = datetime.now(UTC)
-    networks = tuple(_enabled(os.environ.get("NETWORKS", "")))
-    silent = watch(
-        organisation=organisation(), networks=networks, cursors=wiring.cursors(), pages=wiring.pages(), at=at
-    )
-    swept = sweep(pages=wiring.pages(), pager=wiring.pager(), at=at)
-    emit({"Silent": silent, "Swept": swept.count})
-    swept.check()
-
-
-def _enabled(names: str) -> Iterable[str]:
-    return (name for name in names.split(",") if name)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.clients import dynamodb, passing_trouble
-from allhours.aws.records import compact, unless_changed
+from allhours.aws.table import compact, unless_changed
 from allhours.domain.errors import StaleCursor
 from allhours.flows.ports import Bookmark
 

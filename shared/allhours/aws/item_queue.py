@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.clients import passing_trouble, sqs
-from allhours.aws.records import compact
+from allhours.aws.table import compact
 from allhours.domain.errors import BadInput, Busy
 from allhours.domain.item import item_from_json, item_to_json
 

@@ -12,8 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from allhours.aws.clients import CONFIG, code_of, dynamodb, sns, sqs
 from allhours.aws.cursors import DynamoCursors
+from allhours.aws.dead_letters import DynamoDeadLetters
 from allhours.aws.item_queue import SqsItemQueue
-from allhours.aws.records import DynamoDeadLetters, DynamoPages, DynamoRecords, events_of
+from allhours.aws.pages import DynamoPages
+from allhours.aws.records import DynamoRecords, events_of
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.topics import SnsTopic
 from allhours.domain.errors import BadInput

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.clients import passing_trouble, refused_as_bad_input, sns
-from allhours.aws.records import compact
+from allhours.aws.table import compact
 from allhours.domain.errors import Busy
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from allhours.domain import page
 from allhours.domain.case import Case, State
 from allhours.domain.item import NO_ANSWER_NEEDS, Author, Change, Item, Kind
-from allhours.domain.routing import NORMAL, Classifier, Route, Rules, no_classifier, route
+from allhours.domain.priority import NORMAL
+from allhours.domain.routing import Classifier, Route, Rules, no_classifier, route
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _AT_NAME = re.compile(r"@[\w.-]+(?:@[\w.-]+)?")
 _LASTING = ("unit", "account", "case_version", "state", "priority", "revision")
-EVENT_SCHEMA = "allhours.case-event/1"
 
 
 class Outcome(StrEnum):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allhours.domain.decision import EVENT_SCHEMA
-from allhours.domain.routing import NORMAL
+from allhours.domain.priority import NORMAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+EVENT_SCHEMA = "allhours.case-event/1"
 
 
 def case_event(told: Mapping[str, Any], item: Mapping[str, Any], case_id: str) -> dict[str, Any]:

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from allhours.domain.item import Item, Visibility
+from allhours.domain.priority import NORMAL, URGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allhours.domain.case import Case
     from allhours.domain.organisation import Organisation, Rule
-
-NORMAL = 3  # 1 urgent, 2 high, 3 normal, 4 no action (the taxonomy of priorities)
-URGENT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,64 @@
+"""What could not be handled, in the records table."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from allhours.aws.clients import dynamodb, passing_trouble
+from allhours.aws.pages import put_page
+from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.page import dead_letter
+from allhours.flows.ports import Committed, DeadLetter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LETTER_KEPT = timedelta(days=90)
+
+
+class DynamoDeadLetters:
+    """What could not be handled, kept with its page in one transaction until it is redriven."""
+
+    def __init__(self, table: str) -> None:
+        """Remember the table."""
+        self._table = table
+
+    def park(self, letters: Sequence[DeadLetter], *, at: datetime) -> int:
+        """Keep each letter once."""
+        return sum(self._park_one(letter, at) for letter in letters)
+
+    def _park_one(self, letter: DeadLetter, at: datetime) -> bool:
+        row: Row = {
+            "key": {"S": f"DEAD#{letter.letter_id}"},
+            "where": {"S": letter.where},
+            "reason": {"S": letter.reason},
+            "list": {"S": "DEAD"},
+            "list_at": {"S": at.isoformat()},
+            "expires_at": {"N": str(int((at + LETTER_KEPT).timestamp()))},
+        }
+        if letter.body:
+            row["body"] = {"S": compact(letter.body)}
+        writes = [
+            ("item", put_if(self._table, row, "key", None)),
+            ("page", put_page(self._table, dead_letter(letter.where, letter.reason, at), at)),
+        ]
+        return commit(writes, "keeping a dead letter") == Committed.DONE
+
+    def kept(self) -> Iterator[tuple[str, DeadLetter]]:
+        """Yield each letter with its key."""
+        for row in get_rows(self._table, list(query_list(self._table, "DEAD"))):
+            key = row["key"]["S"]
+            letter = DeadLetter(
+                letter_id=key.removeprefix("DEAD#"),
+                where=row["where"]["S"],
+                reason=row["reason"]["S"],
+                body=json.loads(row["body"]["S"]) if "body" in row else None,
+            )
+            yield key, letter
+
+    def forget(self, key: str) -> None:
+        """Delete a letter that has been dealt with."""
+        with passing_trouble("forgetting a dead letter"):
+            dynamodb().delete_item(TableName=self._table, Key={"key": {"S": key}})

@@ -1,0 +1,156 @@
+"""One DynamoDB table for all that is on record, and how every row of it is read and written.
+
+| key | holds | list (index `lists`) |
+| --- | --- | --- |
+| `ITEM#network#id` | the item, its case, the event of its last change | `CASE#case`, but for the first |
+| `CASE#case` | the conversation's current case | `KEPT#network#handle` |
+| `OLD#case.generation` | a case that a later one of the same conversation replaced | `KEPT#network#handle` |
+| `PAGE#page` | a page; in the list `PAGES` until it was sent | `PAGES` |
+| `DEAD#letter` | what could not be handled | `DEAD` |
+| `CURSOR#network#account#handle` | where reading stands | |
+| `AUTHOR#network#id` | who an author is, for some days | |
+| `LOCK#secret` | who is renewing a token | |
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from allhours.aws.clients import code_of, dynamodb, passing_trouble
+from allhours.domain.errors import Busy
+from allhours.flows.ports import Committed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+Row = dict[str, Any]
+BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
+CONFLICT = "TransactionConflict"
+UNMET = "ConditionalCheckFailed"
+
+
+_NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")  # SQS and SNS turn a message with one down
+
+
+def compact(body: Mapping[str, Any]) -> str:
+    """Return JSON without spaces, for every kilobyte of a row is paid for, in characters that AWS carries."""
+    return _NOT_CARRIED.sub("\ufffd", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+def put_if(table: str, row: Row, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
+    """Return a put that holds only if the row is absent, or still has the version it replaces.
+
+    Guard "" asks nothing.
+    """
+    put = {"TableName": table, "Item": row, **(unless_changed(guard, replaces) if guard else {})}
+    return {"Put": put}  # type: ignore[typeddict-item] # built from parts
+
+
+def unless_changed(guard: str, replaces: int | None) -> dict[str, Any]:
+    """Return the condition that the row is absent (None), or still has the version that is replaced."""
+    if replaces is None:
+        return {
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": {"#key": "key"},
+        }
+    return {
+        "ConditionExpression": "#guard = :was",
+        "ExpressionAttributeNames": {"#guard": guard},
+        "ExpressionAttributeValues": {":was": {"N": str(replaces)}},
+    }
+
+
+def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Iterator[Row]:
+    """Yield the rows that are there, a hundred a call; `Busy` when the table leaves some unread."""
+    for start in range(0, len(keys), BATCH):
+        asked = [{"key": {"S": key}} for key in keys[start : start + BATCH]]
+        for _ in range(4):
+            with passing_trouble("reading records"):
+                answer = dynamodb().batch_get_item(
+                    RequestItems={table: {"Keys": asked, "ConsistentRead": consistent}}
+                )
+            yield from answer["Responses"].get(table, ())
+            left = answer.get("UnprocessedKeys", {}).get(table)
+            if not left:
+                break
+            asked = left["Keys"]  # type: ignore[assignment] # the same shape, typed wider
+        else:
+            message = "reading records: the table leaves keys unprocessed"
+            raise Busy(message)
+
+
+def query_list(
+    table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
+) -> Iterator[str]:
+    """Yield the keys of a list in order of time, in [since, until)."""
+    condition, values = "#list = :list", {":list": {"S": name}}
+    if since and until:
+        condition, values = (
+            condition + " AND list_at BETWEEN :since AND :until",
+            {
+                **values,
+                ":since": {"S": since},
+                ":until": {"S": until},
+            },
+        )
+    elif until:
+        condition, values = condition + " AND list_at < :until", {**values, ":until": {"S": until}}
+    more: dict[str, Any] = {}
+    while True:
+        with passing_trouble(f"listing {name}"):
+            answer = dynamodb().query(
+                TableName=table,
+                IndexName="lists",
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames={"#list": "list"},
+                ExpressionAttributeValues=values,
+                ScanIndexForward=not newest_first,
+                **more,
+            )
+        yield from (row["key"]["S"] for row in answer["Items"] if row["list_at"]["S"] != until)
+        if "LastEvaluatedKey" not in answer:
+            return
+        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> str:
+    """Write all rows together, again without those pages whose cause has paged before."""
+    try:
+        with passing_trouble(doing):
+            dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
+    except ClientError as error:
+        if code_of(error) != "TransactionCanceledException":
+            raise
+        codes = reasons_of(error, doing)
+    else:
+        return Committed.DONE
+    if CONFLICT in codes:  # another router is at one of these rows: look again when it has gone on
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - seconds; spread, not secret
+        return Committed.STALE
+    turned_down = {what for (what, _), code in zip(writes, codes, strict=True) if code == UNMET}
+    for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE)):
+        if what in turned_down:
+            return meaning
+    return commit([write for write, code in zip(writes, codes, strict=True) if code != UNMET], doing)
+
+
+def reasons_of(error: ClientError, doing: str) -> list[str]:
+    """Return the reason for each write: none, an unmet condition, or another transaction at that row.
+
+    Anything else is for the next try (reliability.md §2.6).
+    """
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment] # not in the stubs
+    codes = [reason.get("Code", "None") for reason in reasons]
+    other = sorted(set(codes) - {"None", UNMET, CONFLICT})
+    if other or not {UNMET, CONFLICT}.intersection(codes):
+        message = f"{doing}: {', '.join(other) or 'cancelled without a reason'}"
+        raise Busy(message) from error
+    return codes

@@ -1,0 +1,4 @@
+"""How urgent: 1 urgent, 2 high, 3 normal, 4 no action."""
+
+URGENT = 1
+NORMAL = 3
