@@ -177,3 +177,12 @@ def test_reading_more_rows_than_one_call_takes(world: World) -> None:
     committed(an_item())
     keys = [f"x#{number}" for number in range(2, 250)]
     assert list(wiring.records().read((*keys, "x#1"), ()).known) == ["x#1"]
+
+
+def test_a_dead_letter_that_meets_another_router_is_not_taken_for_kept() -> None:
+    letter = DeadLetter(letter_id="x#1", where="x @acmecards", reason="no time")
+    F.begin({1: "conflict"})
+    with pytest.raises(Busy, match="try again"):
+        wiring.dead_letters().park([letter], at=NOON)
+    F.end()
+    assert wiring.dead_letters().park([letter], at=NOON) == 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from allhours.aws.clients import dynamodb, passing_trouble
 from allhours.aws.pages import put_page
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.errors import Busy
 from allhours.domain.page import dead_letter
 from allhours.flows.ports import Committed, DeadLetter
 
@@ -44,7 +45,11 @@ class DynamoDeadLetters:
             ("item", put_if(self._table, row, "key", None)),
             ("page", put_page(self._table, dead_letter(letter.where, letter.reason, at), at)),
         ]
-        return commit(writes, "keeping a dead letter") == Committed.DONE
+        answer = commit(writes, "keeping a dead letter")
+        if answer == Committed.STALE:  # another letter's page is being written: nothing has been kept yet
+            message = f"keeping a dead letter: {letter.letter_id} met another, try again"
+            raise Busy(message)
+        return answer == Committed.DONE
 
     def kept(self) -> Iterator[tuple[str, DeadLetter]]:
         """Yield each letter with its key."""

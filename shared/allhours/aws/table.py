@@ -35,6 +35,7 @@ Row = dict[str, Any]
 BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
 CONFLICT = "TransactionConflict"
 UNMET = "ConditionalCheckFailed"
+FIRST, LAST = "0", "~"  # before and after every ISO 8601 instant
 
 
 _NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")  # SQS and SNS turn a message with one down
@@ -88,30 +89,22 @@ def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Ite
 
 
 def query_list(
-    table: str, name: str, *, since: str = "", until: str = "", newest_first: bool = False
+    table: str, name: str, *, since: str = FIRST, until: str = LAST, newest_first: bool = False
 ) -> Iterator[str]:
     """Yield the keys of a list in order of time, in [since, until)."""
-    condition, values = "#list = :list", {":list": {"S": name}}
-    if since and until:
-        condition, values = (
-            condition + " AND list_at BETWEEN :since AND :until",
-            {
-                **values,
-                ":since": {"S": since},
-                ":until": {"S": until},
-            },
-        )
-    elif until:
-        condition, values = condition + " AND list_at < :until", {**values, ":until": {"S": until}}
     more: dict[str, Any] = {}
     while True:
         with passing_trouble(f"listing {name}"):
             answer = dynamodb().query(
                 TableName=table,
                 IndexName="lists",
-                KeyConditionExpression=condition,
+                KeyConditionExpression="#list = :list AND list_at BETWEEN :since AND :until",
                 ExpressionAttributeNames={"#list": "list"},
-                ExpressionAttributeValues=values,
+                ExpressionAttributeValues={
+                    ":list": {"S": name},
+                    ":since": {"S": since},
+                    ":until": {"S": until},
+                },
                 ScanIndexForward=not newest_first,
                 **more,
             )

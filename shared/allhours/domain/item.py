@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -96,10 +96,6 @@ class Item:
     def conversation_key(self) -> str:
         """Return the key of the conversation across networks."""
         return f"{self.network}#{self.conversation_id}"
-
-    def masked_as(self, text: str, author_name: str, found: tuple[str, ...]) -> Item:
-        """Return the item as the guard leaves it; `found` names the detectors that fired."""
-        return replace(self, text=text, author=replace(self.author, name=author_name), masked=found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
