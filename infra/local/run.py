@@ -95,18 +95,19 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
     files = [_there(asked.organisation)] if asked.organisation else [EXAMPLE]
     organisation = organisation_of(files)
     played = [handle for handle in organisation.handles if not asked.organisation or _plays(handle, secrets)]
-    town = Town.built_for(played, first_port=asked.port + 1)
+    port = _free(asked.port)  # before anything is written: two runs on one port would share a folder
+    town = Town.built_for(played, first_port=port + 1)
     stack.callback(town.stop)
     if town.venues:
-        told(f"{len(town.venues)} stand-ins on ports {asked.port + 1} to {asked.port + len(town.venues)}")
+        told(f"{len(town.venues)} stand-ins from port {port + 1} on")
     for handle in organisation.handles:
         if handle not in played:
             told(f"{handle.network} {handle.handle}: the real one, {handle.base_url}")
     lines = _lines(asked.voices, town)
-    home = LOCAL / "run" / str(asked.port)  # two runs side by side share nothing
+    home = LOCAL / "run" / str(port)  # two runs side by side share nothing
     written = home / "organisation" / "organisation.yaml"  # alone in its folder, which the build looks at
     town.write(files, written, rules=[] if asked.organisation else [SPAM_RULE])
-    emulator = stack.enter_context(Emulator.start(state=home / "cloud", port=_free(asked.port)))
+    emulator = stack.enter_context(Emulator.start(state=home / "cloud", port=port))
     told(f"AWS emulator at {emulator.endpoint}, IAM enforced; now template.yaml, by the SAM CLI")
     deployed = Deployed(
         emulator=emulator, outputs=deploy(emulator, organisation=written, parameters=PARAMETERS)

@@ -26,11 +26,14 @@ UNIT_ACCOUNT = "222233334444"
 NOBODY_IN = "lending"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook, before a conftest's turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares the emulator on one worker; unit and adapter tests fill the other."""
+    """Keep what shares the emulator on one worker, and the runs, which share ports, on one too."""
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("local cloud"))
+            item.add_marker(
+                pytest.mark.xdist_group("runs" if item.path.stem == "test_run" else "local cloud")
+            )
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,8 @@ PATIENCE = 150  # seconds; a start takes 20 when the build is cached
 STAND_INS = 40  # ports that a run may take
 
 
-BLOCKS = iter(range(20_000, 30_000, STAND_INS))  # each run has ports of its own: a killed one lets go late
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+BLOCKS = iter(range(20_000 + 1_000 * WORKER, 30_000, STAND_INS))  # a killed run lets its ports go late
 
 
 @pytest.fixture
@@ -119,6 +120,11 @@ needs_proc = pytest.mark.skipif(
 
 def assert_nothing_is_left(port: int) -> None:
     assert any(not left_behind(port) for _ in until(30)), left_behind(port)
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one worker has nobody to share with")
+def test_what_shares_ports_runs_on_one_worker(request: pytest.FixtureRequest) -> None:
+    assert request.node.nodeid.endswith("@runs")
 
 
 @needs_proc
