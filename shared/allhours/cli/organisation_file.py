@@ -16,6 +16,7 @@ from allhours.cli.organisation_schema import DAYS
 from allhours.cli.references import check_references, each_handle, seconds
 from allhours.cli.shape import check_shape
 from allhours.cli.yaml_lines import Document, Mistake, read
+from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
 from allhours.domain.instants import tzdata_version
 from allhours.domain.organisation import Account, Member, Organisation, Rule, Unit
@@ -262,20 +263,20 @@ def _rule(body: Mapping[str, Any]) -> Rule:
     )
 
 
-def _escalation(unit: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _escalation(unit: str, body: Mapping[str, Any]) -> tuple[Step, ...]:
     """Return a unit's ladder with instants as seconds and heads and duties as the members they are."""
     written = body["units"][unit]
     stands_for = {"unit_head": written.get("head"), "company_duty": body.get("company_duty")}
-    return [
-        {
-            "after": seconds(step["after"]),
-            "notify": f"member:{member}" if (member := stands_for.get(step["notify"])) else step["notify"],
-            "repeat": seconds(step["repeat"]) if "repeat" in step else 0,
-            "times": step.get("times", 1),
-            "alarm": step.get("alarm", False),
-        }
+    return tuple(
+        Step(
+            after=seconds(step["after"]),
+            notify=f"member:{member}" if (member := stands_for.get(step["notify"])) else step["notify"],
+            repeat=seconds(step["repeat"]) if "repeat" in step else 0,
+            times=step.get("times", 1),
+            alarm=step.get("alarm", False),
+        )
         for step in written.get("escalation", body.get("escalation", ()))
-    ]
+    )
 
 
 def now() -> datetime:

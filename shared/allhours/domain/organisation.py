@@ -5,32 +5,29 @@ Compiled to JSON for the functions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from allhours.domain.errors import BadInput
+from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
+from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.rota import Rota, UnitRota, compile_rota
 from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
+from allhours.domain.service_level import ServiceLevel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 1  # of the compiled file; a function refuses any other, so code and rota are deployed together
+    from allhours.domain.changes import Change
+
+__all__ = ["Account", "Member", "OnDuty", "Organisation", "Rule", "Unit", "organisation_from_json"]
+
+FORMAT = 2  # of the compiled file; a function refuses any other, so code and rota are deployed together
 _WINDOW_BEFORE, _WINDOW_AFTER = 86_400, 2 * 86_400  # seconds; a look-up compiles three days and keeps them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One of us: a name for the desk, a time zone, and where pages reach them."""
-
-    member_id: str
-    name: str
-    zone: str
-    contact: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A business unit: who answers, through which accounts, on which rota."""
+    """A business unit: who answers, through which accounts, on which rota, how soon.
+
+    Everybody on duty must have the `certificates` and `languages`. At a handover the cases of those who leave
+    go to the next owner (`move`) or back to the desk (`queue`). `holding_answer` is what a customer may be
+    told while nobody is there, by language; {time} is when somebody is.
+    """
 
     unit_id: str
     title: str
@@ -75,6 +77,24 @@ class Unit:
     rota: UnitRota
     reopen_within: timedelta
     members: tuple[str, ...] = ()
+    head: str = ""
+    certificates: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    handover: Literal["move", "queue"] = "move"
+    holding_answer: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    service_levels: tuple[ServiceLevel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPages:
+    """When each member is tried, by the member's clock: `weekday` (0 is Monday), `minute` of the day.
+
+    Who has not acknowledged it `within` seconds counts as unreachable.
+    """
+
+    weekday: int = 0
+    minute: int = 600
+    within: int = 28_800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +120,10 @@ class OnDuty:
 
 @dataclass(frozen=True, kw_only=True)
 class Organisation:
-    """The whole reviewed file, checked and compiled; `revision` is the digest of its text."""
+    """The whole reviewed file, checked and compiled; `revision` is the digest of its text.
+
+    `escalation` is each unit's ladder, and that of pages about the system itself under `operations`.
+    """
 
     name: str
     revision: str
@@ -112,7 +135,13 @@ class Organisation:
     rules: tuple[Rule, ...]
     silent_after: Mapping[str, timedelta]
     retention: timedelta
-    escalation: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    escalation: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    sites: Mapping[str, Site] = field(default_factory=lambda: MappingProxyType({}))
+    company_duty: str = ""
+    rest: int = 39_600  # seconds; 11 hours a day, Directive 2003/88/EC, article 3
+    announce_gaps: tuple[int, ...] = (1_209_600, 259_200, 86_400, 0)  # seconds before a gap begins
+    test_pages: TestPages | None = None
+    changes: tuple[Change, ...] = ()  # in force now; they are no part of the file
 
     @cached_property
     def handles(self) -> tuple[Handle, ...]:
@@ -208,7 +237,16 @@ class Organisation:
             "tzdata": self.tzdata,
             "fallback_unit": self.fallback_unit,
             "members": [
-                {"id": m.member_id, "name": m.name, "zone": m.zone, "contact": dict(m.contact)}
+                {
+                    "id": m.member_id,
+                    "name": m.name,
+                    "zone": m.zone,
+                    "contact": dict(m.contact),
+                    "site": m.site,
+                    "languages": list(m.languages),
+                    "certificates": [[c.certificate_id, c.valid_until] for c in m.certificates],
+                    "leave": [[away.start, away.end, away.reason] for away in m.leave],
+                }
                 for m in self.members.values()
             ],
             "units": [
@@ -219,6 +257,12 @@ class Organisation:
                     "members": list(u.members),
                     "reopen_within": int(u.reopen_within.total_seconds()),
                     "rota": unit_rota_to_json(u.rota),
+                    "head": u.head,
+                    "certificates": list(u.certificates),
+                    "languages": list(u.languages),
+                    "handover": u.handover,
+                    "holding_answer": dict(u.holding_answer),
+                    "service_levels": [asdict(level) for level in u.service_levels],
                 }
                 for u in self.units.values()
             ],
@@ -258,7 +302,20 @@ class Organisation:
             ],
             "silent_after": {name: int(after.total_seconds()) for name, after in self.silent_after.items()},
             "retention": int(self.retention.total_seconds()),
-            "escalation": dict(self.escalation),
+            "escalation": {unit: [asdict(step) for step in steps] for unit, steps in self.escalation.items()},
+            "sites": [
+                {
+                    "id": s.site_id,
+                    "zone": s.zone,
+                    "country": s.country,
+                    "holidays": [day.isoformat() for day in sorted(s.holidays)],
+                }
+                for s in self.sites.values()
+            ],
+            "company_duty": self.company_duty,
+            "rest": self.rest,
+            "announce_gaps": list(self.announce_gaps),
+            "test_pages": asdict(self.test_pages) if self.test_pages else None,
         }
 
 
@@ -278,7 +335,16 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
         fallback_unit=body["fallback_unit"],
         members={
             m["id"]: Member(
-                member_id=m["id"], name=m["name"], zone=m["zone"], contact=MappingProxyType(m["contact"])
+                member_id=m["id"],
+                name=m["name"],
+                zone=m["zone"],
+                contact=MappingProxyType(m["contact"]),
+                site=m["site"],
+                languages=tuple(m["languages"]),
+                certificates=tuple(
+                    Certificate(certificate_id=name, valid_until=until) for name, until in m["certificates"]
+                ),
+                leave=tuple(Leave(start=start, end=end, reason=reason) for start, end, reason in m["leave"]),
             )
             for m in body["members"]
         },
@@ -290,6 +356,12 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                 members=tuple(u["members"]),
                 reopen_within=timedelta(seconds=u["reopen_within"]),
                 rota=unit_rota_from_json(u["rota"]),
+                head=u["head"],
+                certificates=tuple(u["certificates"]),
+                languages=tuple(u["languages"]),
+                handover=u["handover"],
+                holding_answer=MappingProxyType(u["holding_answer"]),
+                service_levels=tuple(ServiceLevel(**level) for level in u["service_levels"]),
             )
             for u in body["units"]
         },
@@ -318,7 +390,22 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
         ),
         silent_after={name: timedelta(seconds=after) for name, after in body["silent_after"].items()},
         retention=timedelta(seconds=body["retention"]),
-        escalation=MappingProxyType(body["escalation"]),
+        escalation=MappingProxyType(
+            {unit: tuple(Step(**step) for step in steps) for unit, steps in body["escalation"].items()}
+        ),
+        sites={
+            s["id"]: Site(
+                site_id=s["id"],
+                zone=s["zone"],
+                country=s["country"],
+                holidays=frozenset(date.fromisoformat(day) for day in s["holidays"]),
+            )
+            for s in body["sites"]
+        },
+        company_duty=body["company_duty"],
+        rest=body["rest"],
+        announce_gaps=tuple(body["announce_gaps"]),
+        test_pages=TestPages(**body["test_pages"]) if body["test_pages"] else None,
     )
 
 

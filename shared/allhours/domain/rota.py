@@ -65,6 +65,8 @@ class Shift:
 
     `start` and `end` are minutes of the day, 1440 is the next midnight, and an end not after the start is the
     next day's. Weekday, validity, holiday and turn are those of the local date on which the shift starts.
+    On a holiday of its desk the shift is kept, skipped, or covered by the first desk of `cover_from` that has
+    no holiday itself.
     """
 
     shift_id: str
@@ -72,7 +74,8 @@ class Shift:
     days: frozenset[int]
     start: int
     end: int
-    on_holiday: Literal["keep", "skip"] = "keep"
+    on_holiday: Literal["keep", "skip", "cover"] = "keep"
+    cover_from: tuple[str, ...] = ()
     valid_from: date | None = None
     valid_until: date | None = None
     rotation: Rotation | None = None
@@ -91,13 +94,19 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """The least number of people by a zone's clock; where several apply, the greatest counts."""
+    """The least number of people by a zone's clock; where several apply, the greatest counts.
+
+    With `certificates` or `languages` only people who have all of them are counted, and it stands apart from
+    the others.
+    """
 
     days: frozenset[int]
     start: int
     end: int
     zone: str
     need: int
+    certificates: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

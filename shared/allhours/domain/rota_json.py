@@ -26,7 +26,8 @@ class ShiftJson(TypedDict):
     days: list[int]
     start: int
     end: int
-    on_holiday: Literal["keep", "skip"]
+    on_holiday: Literal["keep", "skip", "cover"]
+    cover_from: list[str]
     valid: list[str | None]
     rotation: RotationJson | None
 
@@ -49,6 +50,8 @@ class NeedJson(TypedDict):
     end: int
     zone: str
     need: int
+    certificates: list[str]
+    languages: list[str]
 
 
 class UnitRotaJson(TypedDict):
@@ -84,6 +87,7 @@ def unit_rota_to_json(unit_rota: UnitRota) -> UnitRotaJson:
                 "start": shift.start,
                 "end": shift.end,
                 "on_holiday": shift.on_holiday,
+                "cover_from": list(shift.cover_from),
                 "valid": [day.isoformat() if day else None for day in (shift.valid_from, shift.valid_until)],
                 "rotation": _rotation_to_json(shift.rotation) if shift.rotation else None,
             }
@@ -96,6 +100,8 @@ def unit_rota_to_json(unit_rota: UnitRota) -> UnitRotaJson:
                 "end": need.end,
                 "zone": need.zone,
                 "need": need.need,
+                "certificates": list(need.certificates),
+                "languages": list(need.languages),
             }
             for need in unit_rota.needs
         ],
@@ -117,6 +123,8 @@ def unit_rota_from_json(written: UnitRotaJson) -> UnitRota:
                 end=need["end"],
                 zone=need["zone"],
                 need=need["need"],
+                certificates=tuple(need["certificates"]),
+                languages=tuple(need["languages"]),
             )
             for need in written["needs"]
         ),
@@ -144,6 +152,7 @@ def _shift(shift: ShiftJson) -> Shift:
         start=shift["start"],
         end=shift["end"],
         on_holiday=shift["on_holiday"],
+        cover_from=tuple(shift["cover_from"]),
         valid_from=valid_from,
         valid_until=valid_until,
         rotation=_rotation(shift["rotation"]) if shift["rotation"] else None,
