@@ -10,7 +10,7 @@ CODE := $(wildcard shared/allhours functions infra/local tests)
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup check test build local run bench deploy lock clean
+.PHONY: help setup check test build local run drill bench prove deploy lock clean
 .PHONY: check-style check-types check-layers check-templates check-policies
 
 help:
@@ -57,10 +57,16 @@ run:  ## see it work: local cloud, stand-in networks, customers; FOR=60 VOICES= 
 		$(if $(ORGANISATION),--organisation "$(ORGANISATION)") $(if $(SECRETS),--secrets "$(SECRETS)") \
 		$(if $(PORT),--port $(PORT))
 
+drill: setup  ## a year of the example rota and one bad day, in simulated time; SEED= chooses another day
+	@$(BIN)/python -m infra.local.drill $(if $(SEED),--seed $(SEED))
+
 bench: setup  ## measure against performance targets; writes docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
 
-deploy: build  ## deploy to your AWS account; the first time: GUIDED=1
+prove: setup  # a hole in the rota that nobody accepted stops the deployment
+	$(BIN)/allhours check $(or $(subst :, ,$(ORGANISATION)),infra/organisation/acme.yaml)
+
+deploy: prove build  ## prove the rota, then deploy to your AWS account; the first time: GUIDED=1
 	$(SAM) deploy $(if $(GUIDED),--guided)
 
 lock: setup  ## compile requirements/*.txt and shared/requirements.txt; UPGRADE=1 takes the newest

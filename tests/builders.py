@@ -6,20 +6,26 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from allhours.domain.case import Case, case_key_of
-from allhours.domain.errors import Busy, NetworkError, StaleCursor
+from allhours.domain.budget import Budget
+from allhours.domain.case import Case, State, case_key_of
+from allhours.domain.errors import AllhoursError, BadInput, Busy, NetworkError, StaleCursor
 from allhours.domain.handle import Handle
 from allhours.domain.item import Author, Item, Kind
 from allhours.domain.organisation import Account, Member, Organisation, Rule, Unit
-from allhours.domain.rota import Desk, Rotation, Shift, UnitRota
-from allhours.flows.ports import Bookmark, Committed, World
+from allhours.domain.reach import Reach
+from allhours.domain.rota import Desk as RotaDesk
+from allhours.domain.rota import Rotation, Shift, UnitRota
+from allhours.flows.forward import Desk
+from allhours.flows.ports import Bookmark, Called, Committed, Spent, World
 from allhours.networks.contract import Delivery, Fetched, Greeting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from allhours.domain.decision import Decision, Known
+    from allhours.domain.escalation import Climb
     from allhours.domain.item import Heard
+    from allhours.domain.notice import Notice
     from allhours.domain.page import Page
     from allhours.flows.ports import DeadLetter
     from allhours.networks.contract import Cursor
@@ -124,7 +130,8 @@ def an_organisation(**changes: Any) -> Organisation:
         tzdata="",
         fallback_unit="customer_care",
         members={
-            name.lower(): Member(member_id=name.lower(), name=name, zone="UTC") for name in ("Ana", "Ben")
+            name.lower(): Member(member_id=name.lower(), name=name, zone="UTC", contact={"sns": name.lower()})
+            for name in ("Ana", "Ben")
         },
         units={
             account.unit: Unit(
@@ -152,7 +159,7 @@ def _rota(unit: str, start: int, end: int) -> UnitRota:
     )
     return UnitRota(
         unit=unit,
-        desks={"london": Desk(desk_id="london", zone="UTC", members=("ben",))},
+        desks={"london": RotaDesk(desk_id="london", zone="UTC", members=("ben",))},
         shifts=(shift,),
         needs=(),
         fallback="london",
@@ -214,10 +221,17 @@ class FakeDeadLetters:
 
 @dataclass(kw_only=True)
 class FakePages:
-    """An outbox; `marked` lists what was sent, in order."""
+    """An outbox; `marked` lists what was sent; `meanwhile` runs before a write, as somebody else.
+
+    `unreadable` are ids that stand first in every list, and that this release cannot read.
+    """
 
     written: list[Page] = field(default_factory=list)
     marked: list[Page] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    rows: dict[str, Called] = field(default_factory=dict)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
     def call(self, page: Page) -> bool:
         if page.page_id in {one.page_id for one in self.written}:
@@ -225,26 +239,140 @@ class FakePages:
         self.written.append(page)
         return True
 
-    def unsent(self, before: datetime) -> Iterable[Page]:
-        return [one for one in self.written if one.at < before and one not in self.marked]
+    def load(self, page_id: str) -> Called | None:
+        if page_id in self.unreadable:
+            raise BadInput(f"PAGE#{page_id}: this release cannot read the row")
+        pages = (one for one in self.written if one.page_id == page_id)
+        return self.rows.get(page_id) or next((Called(page=page, version=1) for page in pages), None)
 
-    def sent(self, page: Page, at: datetime) -> None:
+    def save(
+        self,
+        was: Called,
+        climb: Climb | None,
+        *,
+        waiting: bool,
+        at: datetime,
+        notices: Sequence[Notice] = (),
+    ) -> bool:
         del at
-        self.marked.append(page)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        if self.load(was.page.page_id) != was:
+            return False
+        self.rows[was.page.page_id] = replace(was, version=was.version + 1, climb=climb, waiting=waiting)
+        self.notices.extend(notices)
+        if not waiting:
+            self.marked.append(was.page)
+        return True
+
+    def unsent(self, before: datetime) -> Iterable[str]:
+        late = [one.page.page_id for one in self._all() if one.page.at < before and one.waiting]
+        return [*self.unreadable, *late]
+
+    def due(self, at: datetime) -> Iterable[str]:
+        due = [one.page.page_id for one in self._all() if one.climb and one.climb.is_due(at)]
+        return [*self.unreadable, *due]
+
+    def climb(self, page_id: str) -> Climb:
+        """Return the climb of a page that has begun one."""
+        climb = self.rows[page_id].climb
+        assert climb is not None
+        return climb
+
+    def _all(self) -> list[Called]:
+        return [one for page in self.written if (one := self.load(page.page_id))]
 
 
 @dataclass(kw_only=True)
 class FakePager:
-    """Reaches people; `busy` turns the next pages down."""
+    """Reaches people; `busy` turns the next pages down, `turns_down` those of some members, with an error."""
 
     pages: list[Page] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     busy: int = 0
+    turns_down: dict[str, AllhoursError] = field(default_factory=dict)
 
-    def send(self, page: Page) -> None:
+    def send(self, page: Page, *, member: str, link: str) -> None:
         if self.busy:
             self.busy -= 1
             raise Busy("sending a page")
+        if member in self.turns_down:
+            raise self.turns_down[member]
         self.pages.append(page)
+        self.called.append(member)
+        self.links.append(link)
+
+
+@dataclass(kw_only=True)
+class FakeBudgets:
+    """Budgets of the members; a bundle goes into the outbox it was given."""
+
+    pages: FakePages = field(default_factory=FakePages)
+    budgets: dict[str, Spent] = field(default_factory=dict)
+    busy: int = 0
+
+    def load(self, member: str) -> Spent:
+        if self.busy:
+            self.busy -= 1
+            raise Busy("reading a budget")
+        return self.budgets.get(member, Spent(member=member, budget=Budget(), version=0))
+
+    def save(self, was: Spent, budget: Budget, *, at: datetime, bundle: Page | None = None) -> bool:
+        del at
+        if self.load(was.member) != was:
+            return False
+        self.budgets[was.member] = replace(was, budget=budget, version=was.version + 1)
+        if bundle:
+            self.pages.written.append(bundle)
+        return True
+
+    def due(self, at: datetime) -> Iterable[str]:
+        return [
+            name for name, one in self.budgets.items() if one.budget.frees_at and one.budget.frees_at <= at
+        ]
+
+
+@dataclass(kw_only=True)
+class FakeReaches:
+    """Whom test pages reached; the pages go into the outbox it was given."""
+
+    pages: FakePages = field(default_factory=FakePages)
+    known: dict[str, Reach] = field(default_factory=dict)
+
+    def load(self, members: Sequence[str]) -> Mapping[str, Reach]:
+        return {name: self.known.get(name, Reach(member=name)) for name in members}
+
+    def tried(self, reach: Reach, page: Page) -> bool:
+        if not self.pages.call(page):
+            return False
+        self.known[reach.member] = reach
+        return True
+
+    def reached(self, member: str, at: datetime) -> None:
+        self.known[member] = replace(self.known.get(member, Reach(member=member)), reached_at=at)
+
+
+class FakePageLinks:
+    """Makes links that say what they are for."""
+
+    def link(self, page_id: str, serial: int, member: str, at: datetime) -> str:
+        del at
+        return f"https://oncall.test/pages/{page_id}/{serial}/{member}"
+
+
+def a_page_desk(
+    pages: FakePages | None = None, pager: FakePager | None = None, organisation: Organisation | None = None
+) -> Desk:
+    """Bring together what it takes to send a page."""
+    outbox = pages or FakePages()
+    return Desk(
+        pages=outbox,
+        pager=pager or FakePager(),
+        budgets=FakeBudgets(pages=outbox),
+        links=FakePageLinks(),
+        organisation=organisation or an_organisation(),
+    )
 
 
 @dataclass(kw_only=True)
@@ -259,19 +387,25 @@ class FakeTopic:
 
 @dataclass(kw_only=True)
 class FakeRecords:
-    """Items and cases with the table's conditions; `meanwhile` runs before a commit, as another router."""
+    """Items and cases with the table's conditions; `meanwhile` runs before a commit, as another router.
+
+    The cases of `unreadable` conversations are there, and not to be read.
+    """
 
     known: dict[str, Known] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    unreadable: set[str] = field(default_factory=set)
     busy: int = 0
 
     def read(
         self, item_keys: Sequence[str], conversation_keys: Sequence[str], *, consistent: bool = False
     ) -> World:
         del consistent
+        if self.unreadable.intersection(conversation_keys):
+            raise BadInput("a row holds no case that this release can read")
         return World(
             known={key: self.known[key] for key in item_keys if key in self.known},
             cases={key: self.cases[key] for key in conversation_keys if key in self.cases},
@@ -291,7 +425,7 @@ class FakeRecords:
             return Committed.KNOWN
         if case:
             there = self.cases.get(case.conversation_key)
-            if there != decision.case_was:
+            if there != decision.case_was or case.conversation_key in self.unreadable:
                 return Committed.STALE
             self.cases[case.conversation_key] = case
         self.known[entry.item.key] = entry.as_known()
@@ -304,6 +438,92 @@ class FakeRecords:
     def events(self) -> list[dict[str, Any]]:
         """Return the events of all that was written."""
         return [one.entry.event for one in self.decisions if one.entry and one.entry.event]
+
+
+@dataclass(kw_only=True)
+class FakeOpenCases:
+    """Open cases with the table's conditions; `meanwhile` runs before a save, as a router would.
+
+    `unreadable` are found first, by unit; the cases in `stuck` are never written.
+    """
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    unreadable: dict[str, list[BadInput]] = field(default_factory=dict)
+    stuck: set[str] = field(default_factory=set)
+    read: int = 0
+    notices: list[Notice] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    busy: int = 0
+
+    def put(self, *cases: Case) -> None:
+        self.cases |= {case.case_id: case for case in cases}
+
+    def of_unit(self, unit: str) -> Iterator[Case | BadInput]:
+        yield from self.unreadable.get(unit, ())
+        for one in [one for one in self.cases.values() if one.unit == unit and one.state is State.OPEN]:
+            self.read += 1
+            yield one
+
+    def due(self, unit: str, at: datetime, *, most: int) -> list[Case | BadInput]:
+        mine = [one for one in self.cases.values() if one.unit == unit and one.state is State.OPEN]
+        waiting = [one for one in mine if one.next_due_at and one.next_due_at <= at]
+        soonest_first = sorted(waiting, key=lambda one: str(one.next_due_at))
+        return [*self.unreadable.get(unit, ()), *soonest_first[:most]]
+
+    def save(
+        self,
+        case: Case,
+        was: Case,
+        *,
+        at: datetime,
+        notices: Sequence[Notice] = (),
+        pages: Sequence[Page] = (),
+    ) -> bool:
+        del at
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        if self.busy:
+            self.busy -= 1
+            raise Busy("changing a case: throttled")
+        if case.case_id in self.stuck:
+            raise Busy("changing a case: ValidationError")
+        if self.cases[case.case_id].version != was.version:
+            return False
+        self.cases[case.case_id] = case
+        self.notices += [one for one in notices if one.notice_id not in {n.notice_id for n in self.notices}]
+        self.pages += [one for one in pages if one.page_id not in {p.page_id for p in self.pages}]
+        return True
+
+
+@dataclass(kw_only=True)
+class FakeHandovers:
+    """Handovers told, in order, and the bookmark; `busy` turns the next packets down."""
+
+    packets: dict[tuple[str, int], Notice] = field(default_factory=dict)
+    bookmark: datetime | None = None
+    units: frozenset[str] = frozenset()
+    busy: int = 0
+
+    def last_tick(self) -> datetime | None:
+        return self.bookmark
+
+    def units_seen(self) -> frozenset[str]:
+        return self.units
+
+    def ticked(self, at: datetime, units: Iterable[str]) -> None:
+        self.bookmark = max(at, self.bookmark or at)
+        self.units |= frozenset(units)
+
+    def told(self, unit: str, changed_at: Sequence[int]) -> set[int]:
+        return {at for at in changed_at if (unit, at) in self.packets}
+
+    def tell(self, packet: Notice, unit: str, changed_at: int, *, at: datetime) -> bool:
+        del at
+        if self.busy:
+            self.busy -= 1
+            raise Busy("telling a handover: throttled")
+        return self.packets.setdefault((unit, changed_at), packet) is packet
 
 
 @dataclass(kw_only=True)

@@ -22,6 +22,16 @@ SPAM_RULE: Mapping[str, Any] = {
 }
 """Laid before the example bank's own rules, so that a run shows what is filtered."""
 
+LADDERS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "fraud_security": (
+        {"after": "0s", "notify": "on_shift"},
+        {"after": "12s", "notify": "unit_head", "repeat": "12s", "times": 3, "alarm": True},
+    )
+}
+"""Instead of the example bank's own, whose steps are minutes: a run shows how a page climbs."""
+ASLEEP_IN = "fraud_security"
+"""The unit in which whoever is called first does not wake up."""
+
 PACE_SECONDS = 0.9  # between two posts, on average
 BURST_EVERY = 16  # posts
 BURST_SECONDS = 0.05
@@ -80,6 +90,13 @@ CAST: Sequence[Line] = (
         "acmebank",
         "marek",
         "The cash machine in Elm Street swallowed my card and nobody answers the phone.",
+    ),
+    # Early, since whoever is on duty sleeps: this is the page that is to be seen climbing
+    _said(
+        "x",
+        "acmesafe",
+        "diana_f",
+        "somebody used my card in a town where I have never been, I did not make these payments",
     ),
     _said("x", "acmecards", "tomasz_w", "contactless stopped working this morning, chip is fine", "chip"),
     _said(
@@ -162,12 +179,6 @@ CAST: Sequence[Line] = (
     ),
     _said("x", "acmebank", "luis_v", "la app no me deja entrar desde ayer"),
     # Fraud, theft, distress
-    _said(
-        "x",
-        "acmesafe",
-        "diana_f",
-        "somebody used my card in a town where I have never been, I did not make these payments",
-    ),
     _said(
         "x",
         "acmebank",

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -94,10 +94,21 @@ class Deployed:
             except self._secrets.exceptions.ResourceExistsException:
                 self._secrets.put_secret_value(SecretId=whole, SecretString=text)
 
+    def secret(self, name: str) -> dict[str, str]:
+        """Return a secret's fields, by its name behind the prefix."""
+        found = self._secrets.get_secret_value(SecretId=f"allhours/{STAGE}/{name}")
+        fields: dict[str, str] = json.loads(found["SecretString"])
+        return fields
+
     def webhook(self, network: str) -> str:
-        """Return the address to give to a network; the emulator's host names need DNS, its paths do not."""
-        api = urlsplit(self.outputs["WebhookUrl"]).netloc.partition(".")[0]
-        return f"{self.emulator.endpoint}/_aws/execute-api/{api}/$default/webhooks/{network}"
+        """Return the address to give to a network."""
+        return self.reachable(f"{self.outputs['PublicUrl']}/webhooks/{network}")
+
+    def reachable(self, link: str) -> str:
+        """Return a public address as it is reached here, by its path: the emulator's host names need DNS."""
+        asked, api = urlsplit(link), urlsplit(self.outputs["PublicUrl"]).netloc.partition(".")[0]
+        there = urlunsplit(("", "", asked.path, asked.query, ""))
+        return f"{self.emulator.endpoint}/_aws/execute-api/{api}/$default{there}"
 
     def inbox(self, unit: str) -> str:
         """Return the address of a unit's inbox; a unit that the template does not nest gets its own stack."""

@@ -60,6 +60,7 @@ class Ledger:
     """What came out of the inboxes; everything else is counted where it lies."""
 
     arrivals: list[Arrival] = field(default_factory=list[Arrival])
+    notices: list[Arrival] = field(default_factory=list[Arrival])
     delays: list[float] = field(default_factory=list[float])
     masked: Counter[str] = field(default_factory=Counter[str])
     _heard: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
@@ -86,6 +87,13 @@ class Ledger:
             if said_at is not None:
                 self.delays.append(arrival.at - said_at)
         units.add(arrival.unit)
+
+    def note_notice(self, arrival: Arrival) -> None:
+        """Write a notice down, which is about no item; the same one a second time is noted as twice."""
+        self.notices.append(arrival)
+        if (once := (arrival.unit, arrival.event["notice_id"])) in self._seen:
+            self._twice.append(f"{arrival.unit}: notice {arrival.event['notice_id']}")
+        self._seen.add(once)
 
     @property
     def twice(self) -> Sequence[str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 
-from infra.local.cast import CAST, SPAM_RULE, Performance, voices
+from infra.local.cast import ASLEEP_IN, CAST, LADDERS, SPAM_RULE, Performance, voices
 from infra.local.deploy import FOLDER, LOCAL, DeployError, deploy
 from infra.local.deployed import PARAMETERS, Deployed, until
 from infra.local.emulator import Emulator, EmulatorError
@@ -106,7 +106,10 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
     lines = _lines(asked.voices, town)
     home = LOCAL / "run" / str(port)  # two runs side by side share nothing
     written = home / "organisation" / "organisation.yaml"  # alone in its folder, which the build looks at
-    town.write(files, written, rules=[] if asked.organisation else [SPAM_RULE])
+    if asked.organisation:
+        town.write(files, written)
+    else:
+        town.write(files, written, rules=[SPAM_RULE], ladders=LADDERS)
     emulator = stack.enter_context(Emulator.start(state=home / "cloud", port=port))
     told(f"AWS emulator at {emulator.endpoint}, IAM enforced; now template.yaml, by the SAM CLI")
     deployed = Deployed(
@@ -132,6 +135,7 @@ def _played(scene: Scene, lines: Performance | None, asked: argparse.Namespace, 
     scene.started_at = time.time()
     scene.phase = f"of {asked.seconds:.0f} s, posting" if asked.seconds else "posting"
     scene.poll_often()
+    scene.tick_often(asleep_in="" if asked.organisation else ASLEEP_IN)
     if lines:
         threading.Thread(target=_perform, args=(lines, ending, scene), name="cast", daemon=True).start()
     with _shown(scene, console) as show:

@@ -6,23 +6,27 @@ import json
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from allhours.domain.changes import change_from_json
+from infra.local.climbs import CalledFor, Held, called_for, held_back
 from infra.local.deployed import polled_networks
 from infra.local.ledger import Arrival, Balance, Ledger
+from infra.local.on_call import OnCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from allhours.domain.organisation import OnDuty, Organisation
     from infra.local.deployed import Deployed
     from infra.local.town import Town
 
 POLL_SECONDS = 3.0  # rate(1 minute) is EventBridge Scheduler's finest; here we need not wait for it
+TICK_SECONDS = 2.0  # the clock's schedule is a minute, a run's ladder has steps of seconds
 REREAD_EVERY = 3  # polls
 LOOK_SECONDS = 1.5
 MOST_TROUBLES = 50
@@ -42,6 +46,10 @@ class Scene:
     pages: list[tuple[float, Mapping[str, Any]]] = field(
         default_factory=list[tuple[float, "Mapping[str, Any]"]]
     )
+    calls: list[CalledFor] = field(default_factory=list[CalledFor])
+    """Pages as the table has them, with their climbs."""
+    held: Mapping[str, Held] = field(default_factory=dict[str, Held])
+    on_call: OnCall | None = None
     queued: Counter[str] = field(default_factory=Counter[str])
     queued_at: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     troubles: Counter[str] = field(default_factory=Counter[str])
@@ -74,6 +82,12 @@ class Scene:
         for network in self.networks:
             self._again_and_again(f"poll {network}", self._poller(network), pause=POLL_SECONDS)
 
+    def tick_often(self, asleep_in: str) -> None:
+        """Let the clock tick every other second besides its schedule, and people answer what calls them."""
+        people = self.on_call = OnCall(reachable=self.deployed.reachable, asleep_in=asleep_in)
+        self._again_and_again("clock", self._tick, pause=TICK_SECONDS)
+        self._again_and_again("on call", lambda: self._answers(people), pause=0.2)
+
     def poll_once(self) -> None:
         """Wake every function, then poll every network once, which sets the cursors of a fresh deployment."""
         self.ask_why_open()
@@ -94,7 +108,9 @@ class Scene:
         rows = self.deployed.rows()
         waiting = self.deployed.waiting("CommonQueueUrl")
         posts = self.town.posted()
+        calls, held, organisation = called_for(rows), held_back(rows), self._with_changes(rows)
         with self.lock:
+            self.calls, self.held, self.organisation = calls, held, organisation
             self.waiting = waiting
             self.dead_letters = sum(row["key"]["S"].startswith("DEAD#") for row in rows)
             self.balance = self.ledger.balance(posts, rows)
@@ -105,6 +121,14 @@ class Scene:
         for function in ("Route", "Forward", "Park"):
             if failed := self.deployed.invoke(function, {"Records": []}):
                 self._trouble(f"{function} fails: {failed}")
+
+    def _with_changes(self, rows: Iterable[Mapping[str, Any]]) -> Organisation:
+        """Return the organisation with what was changed by hand, the same one while nothing was."""
+        found = next((row["changes"]["S"] for row in rows if row["key"]["S"] == "ROTA"), None)
+        changes = tuple(map(change_from_json, json.loads(found)["changes"])) if found else ()
+        if changes == self.organisation.changes:
+            return self.organisation
+        return replace(self.organisation, changes=changes)
 
     def duty(self, unit: str, at: datetime) -> tuple[OnDuty, OnDuty]:
         """Return who is on duty for a unit, and who is next."""
@@ -134,7 +158,10 @@ class Scene:
             for event in self.deployed.received(url, wait=1):
                 arrival = Arrival(unit=unit, event=event, at=time.time())
                 with self.lock:
-                    self.ledger.note(arrival, self.town.said_at.get(arrival.item_key))
+                    if "notice_id" in event:
+                        self.ledger.note_notice(arrival)
+                    else:
+                        self.ledger.note(arrival, self.town.said_at.get(arrival.item_key))
 
         return read
 
@@ -142,6 +169,17 @@ class Scene:
         for page in self.deployed.received(url, wait=1):
             with self.lock:
                 self.pages.append((time.time(), page))
+                if self.on_call:
+                    self.on_call.called(page, time.time())
+
+    def _answers(self, people: OnCall) -> None:
+        for each in people.answer(time.time()):
+            if not each.well:
+                self._trouble(f"the link in page {each.page_id} of {each.member}: {each.said}")
+
+    def _tick(self) -> None:
+        if failed := self.deployed.invoke("Clock", {}):
+            self._trouble(f"Clock fails: {failed}")
 
     def _poller(self, network: str) -> Callable[[], None]:
         turn = 0

@@ -166,8 +166,18 @@ class Town:
                 except (OSError, ValueError) as error:
                     raise TownError(f"the webhook {url} did not pass Facebook's verification") from error
 
-    def write(self, files: Sequence[Path], path: Path, *, rules: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Write the organisation with each played handle at its stand-in, and `rules` before its own."""
+    def write(
+        self,
+        files: Sequence[Path],
+        path: Path,
+        *,
+        rules: Sequence[Mapping[str, Any]] = (),
+        ladders: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
+        """Write the organisation with each played handle at its stand-in, and `rules` before its own.
+
+        `ladders` replaces the escalation of units, so that a page climbs while somebody looks on.
+        """
         values: Any = merged(files)
         for venue in self.venues:
             handle = venue.handle
@@ -182,6 +192,8 @@ class Town:
                     each.update(_settings(venue))
             handles[handle.network] = several if isinstance(written, list) else several[0]
         values["rules"] = [*rules, *values.get("rules", ())]
+        for unit, ladder in (ladders or {}).items():
+            values["units"][unit]["escalation"] = [dict(step) for step in ladder]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 

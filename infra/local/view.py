@@ -17,13 +17,12 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.local.climbs import CalledFor
     from infra.local.ledger import Arrival
     from infra.local.scene import Scene
 
 WIDE, HIGH = 110, 34  # columns and rows from which there is room for everything
-FREQUENT = (
-    "polls: by schedule each minute, and every 3 s from here (the local cloud ticks faster than AWS can)"
-)
+FREQUENT = "polls and the clock: by schedule each minute, and every 2 to 3 s from here (faster than AWS can)"
 COLUMNS = ("posted", "queued", "routed", "masked", "filtered", "deleted", "open")
 
 
@@ -43,9 +42,9 @@ def progress_line(scene: Scene) -> str:
         )
         return (
             f"{_elapsed(scene)} {scene.phase}: posted {balance.posted.total()} {fates} "
-            f"· pages {len(scene.pages)} "
+            f"· pages {len(scene.calls)}, {sum(each.open for each in scene.calls)} open "
             f"· post to inbox p50 {ledger.delay(0.5):.1f} s p99 {ledger.delay(0.99):.1f} s · {_errors(scene)}"
-            f"{_last_arrival(ledger.arrivals)}"
+            f"{_last_arrival(ledger.arrivals)}{'; ' if slept_through(scene) else ''}{slept_through(scene)}"
         )
 
 
@@ -77,12 +76,29 @@ def summary(scene: Scene) -> RenderableType:
     parts.append(
         Text(
             f"post to inbox: p50 {ledger.delay(0.5):.2f} s, p99 {ledger.delay(0.99):.2f} s "
-            f"({len(ledger.delays)} posts); pages {len(scene.pages)}; {_errors(scene)}"
+            f"({len(ledger.delays)} posts); {_errors(scene)}"
         )
     )
+    parts.append(Text(_pages_in_all(scene)))
+    if slept := slept_through(scene):
+        parts.append(Text(f"  the first of {scene.on_call.asleep_in if scene.on_call else ''}: {slept}"))
     parts += [Text(f"  {each}", style="red") for each in list(dict.fromkeys(scene.errors))[:8]]
     parts += [Text(f"  {each}", style="yellow") for each in list(dict.fromkeys(scene.latest_troubles))[:8]]
     return Group(*parts)
+
+
+def _pages_in_all(scene: Scene) -> str:
+    """Count the pages: `pages: 7, 2 climbed; 5 acknowledged, each by opening its link; 2 open; 1 warning`."""
+    asking = [each for each in scene.calls if each.page.asks]
+    counts = {
+        "climbed": sum(bool(each.climb and any(one.step for one in each.climb.told)) for each in asking),
+        "acknowledged by opening the link": sum(not each.open for each in asking),
+        "open": sum(each.open for each in asking),
+        "warnings": len(scene.calls) - len(asking),
+        "held back for a later one": sum(each.count for each in scene.held.values()),
+    }
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"pages: {len(scene.calls)}{': ' if told else ''}{told}"
 
 
 def _whole(scene: Scene) -> Layout:
@@ -100,7 +116,7 @@ def _whole(scene: Scene) -> Layout:
     )
     layout["bottom"].split_row(
         Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=12),
-        Layout(_panel(_pages(scene), f"pages ({len(scene.pages)})"), ratio=10),
+        Layout(_panel(_pages(scene), _pages_title(scene)), ratio=10),
     )
     return layout
 
@@ -110,8 +126,11 @@ def _small(scene: Scene, height: int) -> Group:
     rows = len(scene.networks) + count + 3
     calls = Text("\n", overflow="ellipsis", no_wrap=True).join(
         [
-            Text(f"{page['why']} {page['unit']}: {page['text']}")
-            for _, page in scene.pages[-max(1, height - rows - 4) :]
+            Text(
+                f"{each.page.unit} {each.page.why}: {each.told}: {each.how_it_stands(datetime.now(UTC))}",
+                style=_urgency(each),
+            )
+            for each in scene.calls[-max(1, height - rows - 4) :]
         ]
     )
     calls.overflow, calls.no_wrap = "ellipsis", True
@@ -249,13 +268,49 @@ def _latest(scene: Scene) -> Table:
     return table
 
 
-def _pages(scene: Scene) -> Table:
-    table = _grid("to", "text", widths={"to": 11})
-    table.columns[-1].no_wrap = False
-    for _, page in reversed(scene.pages[-8:]):
-        style = "red" if page["severity"] == "critical" else "yellow"
-        table.add_row(Text(page["member"], style=style), page["text"])
-    return table
+def _pages_title(scene: Scene) -> str:
+    waiting = sum(each.open for each in scene.calls)
+    return f"pages ({len(scene.calls)}, {waiting} wait for somebody)"
+
+
+def _pages(scene: Scene) -> Group:
+    """Draw what waits first, then the newest; above them the one that was slept through, and the bundles."""
+    table = _grid("unit", "told", "how it stands", widths={"unit": 14, "how it stands": 18})
+    at, held = datetime.now(UTC), frozenset[str]().union(*(each.page_ids for each in scene.held.values()))
+    alone = [each for each in scene.calls if each.page.page_id not in held]
+    for each in sorted(alone, key=lambda each: (not each.open, -each.page.at.timestamp())):
+        style = _urgency(each)
+        table.add_row(Text(each.page.unit, style=style), each.told, Text(each.how_it_stands(at), style=style))
+    parts: list[RenderableType] = [Text(slept_through(scene), style="bold")] if slept_through(scene) else []
+    if scene.held:
+        told = ", ".join(f"{member} {each.count}" for member, each in scene.held.items())
+        parts.append(Text(f"held back for one later page: {told}", style="yellow"))
+    return Group(*parts, table)
+
+
+def _urgency(called: CalledFor) -> str:
+    if not called.page.asks:
+        return "yellow"
+    return "red" if called.open else "green"
+
+
+def slept_through(scene: Scene) -> str:
+    """Tell of the page that found its first people asleep: how it climbed, who stopped it and how."""
+    people = scene.on_call
+    if not people or not people.slept_through:
+        return ""
+    asleep = f"{', '.join(dict.fromkeys(people.sleepers))} slept"
+    called = next((each for each in scene.calls if each.page.page_id == people.slept_through), None)
+    opened = next((each for each in people.opened if each.page_id == people.slept_through), None)
+    climb = called.climb if called else None
+    if not climb or not any(one.step for one in climb.told):
+        return f"{asleep}: the page waits for its next step"
+    began, second = climb.told[0].at, next(one for one in climb.told if one.step)
+    after = f"{asleep}; {(second.at - began).total_seconds():.0f} s later {second.member} was called"
+    if not opened:
+        return after
+    stopped = "it stopped" if climb.acknowledged_by else "it has not stopped"
+    return f"{after}, opened the link (HTTP {opened.said}): {stopped}"
 
 
 def picture(scene: Scene, *, width: int = 120, height: int = 40) -> str:

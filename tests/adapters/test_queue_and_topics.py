@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allhours.aws import wiring
+from allhours.aws import settings, wiring
 from allhours.aws.item_queue import item_of
+from allhours.aws.topics import SnsPager
 from allhours.domain import page
 from allhours.domain.errors import BadInput, Busy
 from allhours.domain.event import case_event
 from allhours.domain.item import item_to_json
 from tests.builders import NOON, a_general_item, an_item
 from tests.crash.faults import F
-from tests.crash.harness import World, _topic, events, pages
+from tests.crash.seen import events, pages, topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allhours.domain.item import Item
+    from tests.crash.harness import World
 
 HOSTILE = (
     "\u202eevil\u202c",
@@ -90,7 +92,7 @@ def an_event(number: int = 1, **more: object) -> dict[str, object]:
 
 
 def attributes() -> dict[str, object]:
-    return {name: one["Value"] for name, one in _topic("events").sent_notifications[-1][3].items()}
+    return {name: one["Value"] for name, one in topic("events").sent_notifications[-1][3].items()}
 
 
 def test_events_carry_what_inboxes_filter_by(world: World) -> None:
@@ -123,8 +125,8 @@ def test_events_go_in_batches_of_ten_and_one_not_taken_is_busy(world: World) -> 
 def test_a_page_goes_out_as_sms_e_mail_and_json(world: World) -> None:
     del world
     one = page.dead_letter("Página über", "no time", NOON)
-    wiring.pager().send(one)
-    _, message, subject, told, _ = _topic("pages").sent_notifications[-1]
+    wiring.pager().send(one, member=one.member, link="")
+    _, message, subject, told, _ = topic("pages").sent_notifications[-1]
     forms = json.loads(message)
     assert (forms["sms"], forms["email"]) == (one.sms, one.story)
     assert pages()[0]["page_id"] == one.page_id
@@ -135,6 +137,31 @@ def test_a_page_goes_out_as_sms_e_mail_and_json(world: World) -> None:
         "member": "operations",
         "kind": "dead_letter",
     }
+
+
+def test_a_queue_gets_the_link_that_takes_the_page_and_the_one_that_only_asks(world: World) -> None:
+    del world
+    one = page.dead_letter("here", "no time", NOON)
+    wiring.pager().send(one, member="ana", link="https://oncall.test/pages/t")
+    forms = json.loads(topic("pages").sent_notifications[-1][1])
+    told = json.loads(forms["default"])
+    assert (told["link"], told["ask_link"]) == (
+        "https://oncall.test/pages/t",
+        "https://oncall.test/pages/t?ask",
+    )
+    assert forms["email"].endswith("https://oncall.test/pages/t?ask")
+    wiring.pager().send(one, member="ana", link="")
+    told = json.loads(json.loads(topic("pages").sent_notifications[-1][1])["default"])
+    assert {"link", "ask_link"}.isdisjoint(told)
+
+
+def test_a_page_is_addressed_by_the_name_under_which_its_member_subscribes(world: World) -> None:
+    del world
+    pager = SnsPager(settings.pages_topic_arn(), {"ana": "ana-m-0044"})
+    for member in ("ana", "ben"):
+        pager.send(page.dead_letter("here", "no time", NOON), member=member, link="")
+    sent = topic("pages").sent_notifications[-2:]
+    assert [told["member"]["Value"] for *_, told, _ in sent] == ["ana-m-0044", "ben"]
 
 
 def test_general_items_have_a_group_of_their_own(world: World) -> None:

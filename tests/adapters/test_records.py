@@ -21,10 +21,12 @@ from allhours.domain.item import Change, Item, item_to_json
 from allhours.flows.ports import Committed, DeadLetter
 from tests.builders import NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
 from tests.crash.faults import F
-from tests.crash.harness import World, rows
+from tests.crash.seen import rows
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from tests.crash.harness import World
 
 pytestmark = pytest.mark.usefixtures("world")
 ROUTER = Router(an_organisation())
@@ -123,9 +125,11 @@ def test_pages_leave_the_list_when_they_were_sent_and_twice_is_once() -> None:
     assert wiring.pages().call(one)
     assert not wiring.pages().call(one)
     assert list(wiring.pages().unsent(NOON)) == []
-    assert list(wiring.pages().unsent(NOON + timedelta(minutes=1))) == [one]
-    wiring.pages().sent(one, NOON)
-    wiring.pages().sent(one, NOON)
+    assert list(wiring.pages().unsent(NOON + timedelta(minutes=1))) == [one.page_id]
+    called = wiring.pages().load(one.page_id)
+    assert called is not None
+    assert wiring.pages().save(called, None, waiting=False, at=NOON)
+    assert wiring.pages().save(called, None, waiting=False, at=NOON)
     assert list(wiring.pages().unsent(NOON + timedelta(minutes=1))) == []
 
 

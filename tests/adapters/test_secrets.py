@@ -11,7 +11,7 @@ from allhours.aws import wiring
 from allhours.aws.clients import secretsmanager
 from allhours.domain.errors import Refused, Unreachable
 from tests.crash.faults import F
-from tests.crash.harness import rows
+from tests.crash.seen import rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

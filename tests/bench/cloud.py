@@ -156,9 +156,10 @@ class Cloud:
         if not keep:
             return
         self.bill.row_bytes.setdefault(place[1].partition("#")[0], []).append(size)
-        entry, entry_was = _index_entry(row), _index_entry(was or {})
-        if entry != entry_was:  # a changed index key is a deletion and a put
-            self.bill.write_units += (entry is not None) + (entry_was is not None)
+        for keys in INDEXES:
+            entry, entry_was = _index_entry(row, *keys), _index_entry(was or {}, *keys)
+            if entry != entry_was:  # a changed index key is a deletion and a put
+                self.bill.write_units += (entry is not None) + (entry_was is not None)
         self.rows[place] = row
         self.stream.append(row)
 
@@ -238,6 +239,9 @@ def _key(row: Mapping[str, Any]) -> str:
     return str(row.get("key", row.get("id"))["S"])
 
 
-def _index_entry(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the row's place in the index `lists`, a keys-only index of rows that have both attributes."""
-    return (row["list"]["S"], row["list_at"]["S"]) if "list" in row and "list_at" in row else None
+INDEXES = (("list", "list_at"), ("due", "due_at"))  # keys only, of rows that have both attributes
+
+
+def _index_entry(row: Mapping[str, Any], partition: str, order: str) -> tuple[str, str] | None:
+    """Return the row's place in an index."""
+    return (row[partition]["S"], row[order]["S"]) if partition in row and order in row else None

@@ -53,6 +53,8 @@ call is answered at once in botocore's `before-send`; handlers and clients run u
   effect. {burst["queued_twice"]} posts at most were queued twice, and the router made nothing of the
   second copy. The peer loses {burst["their_lost"]} without any crash, and
   {burst["their_points_with_duplicates"]} of its {burst["their_crash_points"]} places to crash double posts.
+- **P8**: the peer is recurring-ical-events, which lists the occurrences of the same rules from calendars that
+  are parsed already; ours merges them into segments besides. `tests/bench/rota.py` has both.
 - **P12**: verify, parse, guard and queue one delivery, against one `send_message` of boto3 as it comes.
 
 {_missed(rows)}## What a million items cost

@@ -48,6 +48,7 @@ def lines(
     cold: dict[str, tuple[float, float]],
     burst: dict[str, Any],
     webhook: dict[str, float],
+    rota: dict[str, Any],
 ) -> Iterator[Line]:
     """Yield the table's lines."""
     calls, cpu = routing["calls"], routing["cpu_us"]
@@ -90,6 +91,26 @@ def lines(
         ratio=None,
         target="0 / 0",
         met=burst["lost"] == burst["duplicated"] == 0 and burst["inbox"] == 1000,
+    )
+    compiled = rota["compile_ms"]
+    ratio = compiled["ours"] / compiled["theirs"]
+    yield Line(
+        target_id="P8",
+        metric="rota: 12 units, 5 shifts each, 8 weeks, an override",
+        ours=f"{compiled['ours']:.0f} ms",
+        peer=f"{compiled['theirs']:.0f} ms",
+        ratio=ratio,
+        target="≤ 0.33",
+        met=ratio <= 1 / 3,
+    )
+    yield Line(
+        target_id="P8",
+        metric="rota: who is on duty, one look-up",
+        ours=f"{rota['who_us']:.2f} µs",
+        peer="",
+        ratio=None,
+        target="≤ 1 µs",
+        met=rota["who_us"] <= 1,
     )
     log = routing["log_bytes"]
     yield Line(

@@ -30,27 +30,45 @@ import botocore.retries.quota
 import requests
 import time_machine
 from moto import mock_aws
-from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import StreamShard, Table
-from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from allhours.aws import clients, consumers, intake, minute, organisation, outbox, wiring
+from allhours.aws import (
+    clients,
+    clock,
+    consumers,
+    intake,
+    links,
+    member_page,
+    minute,
+    organisation,
+    outbox,
+    page_links,
+    prove,
+    wiring,
+)
 from allhours.domain.errors import Busy
+from allhours.domain.escalation import Step
 from allhours.domain.item import Item, item_to_json
+from allhours.domain.service_level import ServiceLevel
+from allhours.flows import prove as proof
 from allhours.networks import _x_api, mastodon
 from infra.local.standins.mastodon import MastodonStandIn
 from infra.local.standins.x import XStandIn
 from tests.builders import NOON, an_organisation
-from tests.case_events import assert_published
 from tests.crash.faults import Crash, F, FakeNetwork, install
+from tests.crash.oracles import unsent_but_marked
+from tests.crash.seen import DEFAULT_ACCOUNT_ID, REGION, arn_of, rows, table, topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-REGION = "us-east-1"
-DEFAULT_ACCOUNT_ID = "123456789012"  # moto's
-CANARIES = ("4111 1111 1111 1111", "leela.canary@example.org")
+    from allhours.domain.organisation import Organisation
+
+LADDER = (
+    Step(after=0, notify="on_shift"),
+    Step(after=600, notify="member:ben", repeat=600, times=2, alarm=True),
+)
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -58,19 +76,19 @@ SETTINGS = {
     "STAGE": "test",
     "RECORDS_TABLE": "records",
     "COMMON_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{DEFAULT_ACCOUNT_ID}/common",
-    "EVENTS_TOPIC_ARN": f"arn:aws:sns:{REGION}:{DEFAULT_ACCOUNT_ID}:events",
-    "PAGES_TOPIC_ARN": f"arn:aws:sns:{REGION}:{DEFAULT_ACCOUNT_ID}:pages",
+    "EVENTS_TOPIC_ARN": arn_of("events"),
+    "PAGES_TOPIC_ARN": arn_of("pages"),
     "SECRETS_PREFIX": "allhours/test/",
     "NETWORKS": "x,mastodon",
+    "PUBLIC_URL": "https://oncall.test",
     "POWERTOOLS_SERVICE_NAME": "allhours-test",
     "POWERTOOLS_METRICS_NAMESPACE": "Allhours",
 }
 _CACHES = [
-    one
-    for module in (clients, organisation, wiring)
-    for one in vars(module).values()
-    if hasattr(one, "cache_clear")
+    one for module in (organisation, wiring) for one in vars(module).values() if hasattr(one, "cache_clear")
 ]
+_CLIENTS = [one for one in vars(clients).values() if hasattr(one, "cache_clear")]
+LATE = timedelta(minutes=4)  # the minute that a fault took, the next tick, the sweep's minute after it
 MOST_TRIES = 5  # deliveries of a message before it is a dead letter, as in template.yaml
 
 
@@ -102,15 +120,22 @@ class Snapshot:
     queue: list[Any]
     events: list[Any]
     pages: list[Any]
+    called: list[datetime]
 
 
 @dataclass
 class World:
-    """Everything that outlives a function; `crashes` and `errors` count how invocations ended."""
+    """Everything that outlives a function; `ended` counts how invocations did.
+
+    `called` says when each page was sent, `taken` what somebody was told to be done; `late` is by how much
+    what is due may be done after it.
+    """
 
     clock: Any  # time_machine's traveller, which it does not name
     x: XStandIn
     mastodon: MastodonStandIn
+    bank: Organisation
+    since: datetime
     desks: dict[str, Callable[..., Any]] = field(default_factory=dict)
     waiting: list[Message] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
@@ -120,12 +145,16 @@ class World:
     most_calls: int = 0
     early: list[str] = field(default_factory=list)
     logs: list[list[str]] = field(default_factory=list)
+    called: list[datetime] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    late: timedelta = LATE
 
     # One invocation
 
     def run(self, doing: Callable[[], Any], plan: Mapping[int, str] | None = None) -> Any:
         """Invoke a function once; return its answer, None when it crashed or raised."""
         F.begin(plan)
+        self.logs.append(F.log)
         try:
             with contextlib.redirect_stdout(self.out):
                 answer = doing()
@@ -144,7 +173,8 @@ class World:
         finally:
             self.most_calls = max(self.most_calls, F.k)
             F.end()
-            self.logs.append(F.log)
+            sent = len(topic("pages").sent_notifications) - len(self.called)
+            self.called += [self.clock_now] * sent
             self.early += unsent_but_marked(self)
 
     @property
@@ -153,7 +183,7 @@ class World:
         return datetime.now(UTC)
 
     def cold(self) -> None:
-        """Forget everything that a warm function remembers."""
+        """Forget everything that a warm function remembers; its clients remember nothing."""
         for cached in _CACHES:
             cached.cache_clear()
         self.desks.clear()
@@ -204,11 +234,65 @@ class World:
                 return
         shard = table().stream_shard
         assert shard is not None
-        del shard.items[: len(records)]
+        shard.items[:] = [one for one in shard.items if one.to_json() not in records]
 
     def watch(self, plan: Mapping[int, str] | None = None) -> None:
         """Let the minute's tick wake the watch."""
         self.run(minute.watch_minute, plan)
+
+    def tick(self, plan: Mapping[int, str] | None = None) -> None:
+        """Let the clock tick."""
+        self.run(clock.clock_minute, plan)
+
+    def prove(self, plan: Mapping[int, str] | None = None) -> None:
+        """Let the night prove the rota."""
+        self.run(prove.prove_tonight, plan)
+
+    def ask(
+        self, path: str, method: str = "GET", plan: Mapping[int, str] | None = None, **asked: str
+    ) -> tuple[int, str]:
+        """Open a link as a program does; return status and body, 500 when the function is gone."""
+        event = {
+            "rawPath": path,
+            "requestContext": {"http": {"method": method}},
+            "headers": {"accept": "application/json", "content-type": "application/json"},
+            "body": json.dumps(asked) if asked else "",
+        }
+        answer = self.run(lambda: links.open_link(event), plan)
+        return (answer["statusCode"], answer["body"]) if answer else (500, "")
+
+    def minute(self) -> None:
+        """Let a minute pass, with all that happens in it."""
+        self.clock.shift(timedelta(minutes=1))
+        self.tick()
+        self.watch()
+        self.forward()
+
+    def minute_under(self, plan: Mapping[int, str]) -> None:
+        """Let a tick and what it calls for happen, the faults counted through both."""
+        before = len(self.logs)
+        self.tick(plan)
+        ticked = self.logs[before]
+        self.forward({k - len(ticked): fault for k, fault in plan.items() if k > len(ticked)})
+        ticked += self.logs[-1]
+
+    def until(self, end: datetime) -> None:
+        """Let minutes pass until nothing is due before the end; those in which nothing is due are skipped."""
+        while self.waiting:
+            self.route()
+        self.forward()
+        for _ in range(2):
+            self.minute()
+        due = ""
+        for _ in range(60):
+            due = min((row["due_at"]["S"] for row in rows().values() if "due_at" in row), default="9999")
+            if due > end.isoformat():
+                break
+            self.clock.move_to(max(self.clock_now, datetime.fromisoformat(due).replace(second=0)))
+            self.minute()
+        else:
+            self.early.append(f"I11 something has been due since {due}")
+        self.minute()
 
     def _consume(
         self,
@@ -271,7 +355,7 @@ class World:
     # Snapshots
 
     def snapshot(self) -> Snapshot:
-        """Keep the durable state; rows are never changed in place."""
+        """Keep the durable state."""
         self._fetch()
         shard = table().stream_shard
         assert shard is not None
@@ -279,24 +363,24 @@ class World:
             rows=copy.deepcopy(dict(table().items)),
             stream=list(shard.items),
             queue=[(one.message_id, one.body) for one in self.waiting],
-            events=list(_topic("events").sent_notifications),
-            pages=list(_topic("pages").sent_notifications),
+            events=list(topic("events").sent_notifications),
+            pages=list(topic("pages").sent_notifications),
+            called=list(self.called),
         )
 
     def restore(self, kept: Snapshot) -> None:
         """Return to a snapshot."""
         records = table()
         records.items.clear()
-        records.items.update(kept.rows)
-        paged = {key: row for key, row in kept.rows.items() if "PAGE#" in str(key)}
-        records.items.update(copy.deepcopy(paged))  # marking a page is the one change in place
+        records.items.update(copy.deepcopy(kept.rows))  # an update over the wire changes a row in place
         assert records.stream_shard is not None
         records.stream_shard.items = list(kept.stream)
         sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["common"]._messages.clear()
         self.waiting = [Message(*one) for one in kept.queue]
-        _topic("events").sent_notifications[:] = kept.events
-        _topic("pages").sent_notifications[:] = kept.pages
-        self.dead, self.webhooks, self.early = [], [], []
+        topic("events").sent_notifications[:] = kept.events
+        topic("pages").sent_notifications[:] = kept.pages
+        self.dead, self.webhooks, self.early, self.taken = [], [], [], []
+        self.called = list(kept.called)
         self.out.seek(0)
         self.out.truncate()
 
@@ -308,189 +392,31 @@ class World:
 
 def _passes_the_filter(record: Mapping[str, Any]) -> bool:
     image = record["dynamodb"].get("NewImage", {})
-    return record["eventName"] != "REMOVE" and ("event" in image or ("page" in image and "list" in image))
-
-
-def table() -> Table:
-    """Return moto's table; a cancelled transaction puts another object in its place."""
-    return dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables["records"]
-
-
-def rows() -> dict[str, dict[str, Any]]:
-    """Return every row by key, in DynamoDB's JSON."""
-    kept: Any = table().items  # moto's types say otherwise
-    return {key.value: row.to_json()["Attributes"] for key, row in kept.items()}
-
-
-def _topic(name: str) -> Any:
-    return sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics[SETTINGS[f"{name.upper()}_TOPIC_ARN"]]
-
-
-def events() -> list[dict[str, Any]]:
-    """Return every event that was published, repeats included."""
-    return [json.loads(one[1]) for one in _topic("events").sent_notifications]
-
-
-def pages() -> list[dict[str, Any]]:
-    """Return every page that was sent, repeats included."""
-    return [
-        json.loads(json.loads(one[1])["default"] if "default" in json.loads(one[1]) else one[1])
-        for one in _topic("pages").sent_notifications
-    ]
-
-
-# Oracles
-
-
-def unsent_but_marked(world: World) -> list[str]:
-    """I4 at every step: a page is marked as sent only after it was."""
-    del world
-    marked = {
-        row["key"]["S"].removeprefix("PAGE#")
-        for row in rows().values()
-        if row["key"]["S"].startswith("PAGE#") and "sent_at" in row
-    }
-    if not marked:
-        return []
-    sent = {one["page_id"] for one in pages()}
-    return [f"I4 page {one} is marked as sent and was not" for one in sorted(marked - sent)]
-
-
-def violations(
-    world: World,
-    *,
-    expected: Mapping[str, datetime | None],
-    gone: frozenset[str] = frozenset(),
-    words: tuple[str, ...] = (),
-) -> list[str]:
-    """Return what is broken: `expected` items and when they were said, those `gone`, and their words."""
-    found = list(world.early)
-    all_rows, told = rows(), events()
-    items = {k.removeprefix("ITEM#"): r for k, r in all_rows.items() if k.startswith("ITEM#")}
-    cases = [json.loads(r["case"]["S"]) for k, r in all_rows.items() if k.startswith(("CASE#", "OLD#"))]
-    letters = [k.removeprefix("DEAD#") for k in all_rows if k.startswith("DEAD#")]
-    for event in told:
-        try:
-            assert_published(event)
-        except AssertionError as error:
-            found.append(f"schema {error}")
-    found += [
-        f"I1 {key} is lost"
-        for key in expected
-        if key not in items and not any(one.startswith((f"{key}#", f"{key}@")) for one in letters)
-    ]
-    found += [f"I8 {key} has no tombstone" for key in gone if not items.get(key, _NONE)["deleted"]["BOOL"]]
-    found += [f"I8 {word!r} is still stored" for word in words for r in items.values() if word in str(r)]
-    found += _cases_that_do_not_add_up(cases, items, told, expected)
-    found += _pages_that_are_missing(all_rows, told)
-    sinks = (
-        str(all_rows),
-        str(told),
-        str(pages()),
-        world.out.getvalue(),
-        str(world.waiting),
-        str(world.dead),
-    )
-    found += [
-        f"I6 {canary} in sink {n}" for canary in CANARIES for n, sink in enumerate(sinks) if canary in sink
-    ]
-    if world.waiting or world.dead or world.webhooks:
-        left = [len(world.waiting), len(world.dead), len(world.webhooks)]
-        found.append(f"I11 messages, dead messages, deliveries that are left: {left}")
-    if world.most_calls > 200:
-        found.append(f"I11 {world.most_calls} calls in one invocation")
-    return found
-
-
-_NONE: dict[str, Any] = {"deleted": {"BOOL": False}}
-
-
-def _cases_that_do_not_add_up(  # noqa: C901 - one oracle after the other
-    cases: list[dict[str, Any]],
-    items: Mapping[str, dict[str, Any]],
-    told: list[dict[str, Any]],
-    expected: Mapping[str, datetime | None],
-) -> Iterator[str]:
-    """I2, I7, I10: each item counted and told once, clocks unmoved, one event a version."""
-    first_told = Counter(
-        item
-        for _, item in {
-            (e["event_id"], f"{e['item']['network']}#{e['item']['id']}")
-            for e in told
-            if e["event"] in ("case.opened", "case.reopened", "item.added")
-        }
-    )
-    for key, times in first_told.items():
-        if times > 1:
-            yield f"I2 {key} came into inboxes {times} times"
-    for key, row in items.items():
-        if "in_case" in row and not row["deleted"]["BOOL"] and not first_told[key] and "#profile:" not in key:
-            yield f"I2 {key} is in no inbox"
-    for case in cases:
-        inside = {key for key, row in items.items() if row.get("in_case", {}).get("S") == case["case_id"]}
-        inside = {key for key in inside if "#profile:" not in key}
-        if len(inside) != case.get("items", 1):
-            yield f"I2 {case['case_id']} counts {case.get('items', 1)} items and has {len(inside)}"
-        said = expected.get(case["first_item"])
-        if said and datetime.fromisoformat(case["opened_at"]) != said:
-            yield f"I7 the clock of {case['case_id']} moved to {case['opened_at']}"
-        versions: dict[int, set[str]] = {}
-        for event in told:
-            if event["case_id"] == case["case_id"]:
-                versions.setdefault(event["case_version"], set()).add(event["event_id"])
-        wanted = (
-            set(range(1, case.get("version", 1) + 1)) if case.get("generation", 1) == 1 else set(versions)
-        )
-        if set(versions) != wanted:
-            yield f"I10 {case['case_id']} told versions {sorted(versions)} of {sorted(wanted)}"
-        yield from (
-            f"I10 {case['case_id']} version {n} told by {ids}" for n, ids in versions.items() if len(ids) > 1
-        )
-
-
-def _pages_that_are_missing(
-    all_rows: Mapping[str, dict[str, Any]], told: list[dict[str, Any]]
-) -> Iterator[str]:
-    """I4: every cause has a page, every page was sent, and is marked."""
-    sent = {one["page_id"] for one in pages()}
-    outbox = {k.removeprefix("PAGE#"): r for k, r in all_rows.items() if k.startswith("PAGE#")}
-    for event in told:
-        if event["priority"] == 1 and not any(
-            one.startswith(f"urgent#{event['case_id']}#") for one in outbox
-        ):
-            yield f"I4 urgent {event['case_id']} paged nobody"
-        if event.get("on_duty", {}).get("gap") and not any(
-            one.startswith(f"nobody#{event['unit']}#") for one in outbox
-        ):
-            yield f"I4 the gap of {event['unit']} paged nobody"
-    if any(key.startswith("DEAD#") for key in all_rows) and not any(
-        one.startswith("dead#") for one in outbox
-    ):
-        yield "I4 a dead letter paged nobody"
-    for page_id, row in outbox.items():
-        if page_id not in sent:
-            yield f"I4 {page_id} was never sent"
-        if "list" in row:
-            yield f"I4 {page_id} is not marked as sent"
+    told = "event" in image or "notice" in image or ("page" in image and "list" in image)
+    return record["eventName"] != "REMOVE" and told
 
 
 # Making a world
 
 
 @contextlib.contextmanager
-def a_world(at: datetime = NOON) -> Iterator[World]:
+def a_world(at: datetime = NOON, bank: Organisation | None = None) -> Iterator[World]:
     """Make a world that has been polled once, so that what comes next is news."""
+    bank = bank or small_bank()
     with contextlib.ExitStack() as stack:
         for target, name, value in _PATCHES:
             stack.callback(setattr, target, name, getattr(target, name, None))
             setattr(target, name, value)
         clock = stack.enter_context(time_machine.travel(at, tick=False))
         stack.enter_context(mock_aws())
-        stack.enter_context(_environment())
+        stack.enter_context(_environment(bank))
         install()
-        world = World(clock=clock, x=an_x(), mastodon=a_mastodon())
+        world = World(clock=clock, x=an_x(), mastodon=a_mastodon(), bank=bank, since=at)
+        for cached in _CLIENTS:
+            cached.cache_clear()
+            stack.callback(cached.cache_clear)
         world.cold()
-        for logger in (consumers.logger, intake.logger):
+        for logger in (consumers.logger, intake.logger, links.logger, page_links.logger):
             for handler in logger._logger.handlers:
                 stack.callback(handler.setStream, handler.setStream(world.out))  # type: ignore[attr-defined]
         network = FakeNetwork({})
@@ -526,7 +452,7 @@ def a_mastodon() -> MastodonStandIn:
     return network
 
 
-def small_bank() -> Any:
+def small_bank() -> Organisation:
     """Return the bank with one handle on X, which is general, and one on Mastodon."""
     bank = an_organisation()
     wanted = {("acmebank", "x"), ("acmecards", "mastodon")}
@@ -534,7 +460,14 @@ def small_bank() -> Any:
         name: replace(account, handles=tuple(h for h in account.handles if (name, h.network) in wanted))
         for name, account in bank.accounts.items()
     }
-    return replace(bank, accounts=accounts)
+    levels = tuple(
+        ServiceLevel(priority=priority, first_answer=3600, resolution=36_000, clock="wall")
+        for priority in (1, 3)
+    )
+    units = {name: replace(unit, service_levels=levels) for name, unit in bank.units.items()}
+    return replace(
+        bank, accounts=accounts, units=units, escalation=dict.fromkeys((*bank.units, "operations"), LADDER)
+    )
 
 
 def _found(world: World) -> None:
@@ -543,16 +476,20 @@ def _found(world: World) -> None:
         TableName="records",
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("key", "list", "list_at")],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("key", "list", "list_at", "due", "due_at")
+        ],
         GlobalSecondaryIndexes=[
             {
-                "IndexName": "lists",
+                "IndexName": name,
                 "KeySchema": [
-                    {"AttributeName": "list", "KeyType": "HASH"},
-                    {"AttributeName": "list_at", "KeyType": "RANGE"},
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": order, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
+            for name, partition, order in (("lists", "list", "list_at"), ("due", "due", "due_at"))
         ],
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
@@ -563,6 +500,7 @@ def _found(world: World) -> None:
         "x/acmebank": {**world.x.secret, "scope": "tweet.read users.read"},
         "x/app": world.x.app_secret,
         "mastodon/acmecards": world.mastodon.secret,
+        "links": {"key": "a key of the tests"},
     }
     for name, fields in secrets.items():
         boto3.client("secretsmanager").create_secret(
@@ -571,13 +509,13 @@ def _found(world: World) -> None:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _environment(bank: Organisation) -> Iterator[None]:
     """Give the functions their settings and the layer with the organisation."""
     with tempfile.TemporaryDirectory() as folder, _set_environment():
         package = Path(folder) / organisation.PACKAGE
         package.mkdir()
         (package / "__init__.py").write_text("")
-        (package / "organisation.json").write_text(json.dumps(small_bank().to_json()))
+        (package / "organisation.json").write_text(json.dumps(bank.to_json()))
         sys.path.insert(0, folder)
         sys.modules.pop(organisation.PACKAGE, None)
         try:
@@ -600,10 +538,10 @@ def _set_environment() -> Iterator[None]:
 
 
 def _copied_table(records: Table, _memo: object) -> Table:
-    """Copy a table as a transaction needs it: rows are replaced, never changed, so they need no copy."""
+    """Copy a table as a transaction needs it: its rows, and the stream's list, whose records never change."""
     copied: Table = object.__new__(type(records))
     copied.__dict__.update(records.__dict__)
-    copied.items = records.items.copy()
+    copied.items = copy.deepcopy(records.items)
     if records.stream_shard:
         copied.stream_shard = object.__new__(StreamShard)
         copied.stream_shard.__dict__.update(records.stream_shard.__dict__)
@@ -612,11 +550,28 @@ def _copied_table(records: Table, _memo: object) -> Table:
     return copied
 
 
+def _remembered(prove: Callable[..., Any]) -> Callable[..., Any]:
+    """Prove the same rota over the same time once: the proof is pure, each point asks for it anew."""
+    known: dict[Any, Any] = {}
+
+    def remembered(bank: Organisation, start: int, horizon: int, **more: Any) -> Any:
+        said = repr(replace(bank, changes=()))
+        asked = (hash(said), bank.changes, start, horizon, *sorted(map(str, more.items())))
+        if asked not in known:
+            known[asked] = prove(bank, start, horizon, **more)
+        return known[asked]
+
+    return remembered
+
+
+_PROVE = _remembered(proof.prove)  # type: ignore[attr-defined] # where it is used
 _NO_SLEEP = SimpleNamespace(sleep=lambda _seconds: None, time=__import__("time").time)
 _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (Table, "__deepcopy__", _copied_table),
     (botocore.endpoint, "time", _NO_SLEEP),
     (botocore.retries.quota.RetryQuota, "acquire", lambda _self, _amount: True),
+    (proof, "prove", _PROVE),
+    (member_page, "prove", _PROVE),
     (_x_api, "_PAGE", "5"),  # pages so small that a few posts fill two
     (mastodon, "PAGE", 4),
 )

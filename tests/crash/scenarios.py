@@ -5,52 +5,25 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from allhours.domain.item import Change
 from tests.builders import NIGHT, NOON, STRANGER, a_general_item, an_item
-from tests.crash.faults import faults_of
-from tests.crash.harness import (
-    CANARIES,
-    Message,
-    Snapshot,
-    World,
-    a_mastodon,
-    a_world,
-    an_x,
-    table,
-    violations,
-)
+from tests.crash.cover import COVER
+from tests.crash.faults import F, faults_of
+from tests.crash.harness import Message, Snapshot, World, a_mastodon, a_world, an_x
+from tests.crash.oracles import CANARIES, violations
+from tests.crash.scenario import Plan, Scenario, Truth
+from tests.crash.seen import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from allhours.domain.item import Item
-
-Plan = dict[int, str]
-
-
-@dataclass
-class Truth:
-    """What must be true in the end: who said what when, what was deleted, and the words that must be gone."""
-
-    expected: Mapping[str, datetime | None] = field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
-    words: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """One stage: `prepare` makes the state before it, `story` the network's; `act` gets the faults."""
-
-    at: datetime
-    prepare: Callable[[World], object] | None = None
-    story: Callable[[World], Truth]
-    act: Callable[[World, Plan], object]
-    drain: Callable[[World], object] = World.settle
 
 
 def _on_x(world: World) -> Truth:
@@ -180,6 +153,7 @@ SCENARIOS: dict[str, Scenario] = {
         act=World.watch,
     ),
     "park": Scenario(at=NIGHT, story=_dead, act=World.park),
+    **COVER,
 }
 
 
@@ -191,7 +165,7 @@ class Stage:
         self.kept: Snapshot = world.snapshot()
         self.log: list[str] = []
         if scenario.prepare:
-            world.clock.move_to(NIGHT)
+            world.clock.move_to(min(NIGHT, scenario.at))
             scenario.prepare(world)
             self.kept = world.snapshot()
 
@@ -206,15 +180,21 @@ class Stage:
         world.clock.shift(timedelta(minutes=1))
         truth = self.scenario.story(world)
         world.logs.clear()
+        F.meanwhile = partial(self.scenario.meanwhile, world) if self.scenario.meanwhile else None
         self.scenario.act(world, plan)
+        F.meanwhile = None
         self.log = world.logs[0]
         self.scenario.drain(world)
-        return violations(world, expected=truth.expected, gone=truth.gone, words=truth.words)
+        broken = violations(world, expected=truth.expected, gone=truth.gone, words=truth.words)
+        return [*broken, *self.scenario.also(world)]
 
     def points(self) -> list[tuple[int, str, str]]:
         """Return every (call, its name, fault that applies)."""
         self.run({})
-        return [(k, name, fault) for k, name in enumerate(self.log, 1) for fault in faults_of(name)]
+        extra = ("meanwhile",) if self.scenario.meanwhile else ()
+        return [
+            (k, name, fault) for k, name in enumerate(self.log, 1) for fault in (*faults_of(name), *extra)
+        ]
 
 
 @dataclass
@@ -236,11 +216,15 @@ class Explored:
 
 
 @contextmanager
-def a_stage(name: str) -> Iterator[Stage]:
-    """Make a world and the stage in it."""
+def a_stage(name: str, *, quick: bool = True) -> Iterator[Stage]:
+    """Make a world and the stage in it; `quick` calls go without the wire."""
     scenario = SCENARIOS[name]
-    with a_world(NOON) as world:
-        yield Stage(world, scenario)
+    with a_world(NOON, scenario.bank()) as world:
+        F.quick = quick
+        try:
+            yield Stage(world, scenario)
+        finally:
+            F.quick = False
 
 
 def explore(name: str, *, cold: bool = False, at_most: int = 0) -> Explored:

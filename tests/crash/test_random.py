@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.builders import NOON
-from tests.crash.faults import AWS_FAULTS, HTTP_FAULTS
-from tests.crash.harness import CANARIES, a_world, violations
+from tests.crash.cover import ask, cover_bank
+from tests.crash.faults import AWS_FAULTS, HTTP_FAULTS, F
+from tests.crash.harness import a_world
+from tests.crash.oracles import CANARIES, violations
 from tests.crash.scenarios import subscribe
+from tests.crash.seen import pages, rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,7 +47,10 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.world = self.stack.enter_context(a_world(NOON))
+        self.world = self.stack.enter_context(a_world(NOON, cover_bank()))
+        self.world.late = timedelta(days=30)  # nobody sees to it that the clock ticks each minute
+        F.quick = True
+        self.stack.callback(setattr, F, "quick", False)
         self.said: dict[str, datetime | None] = {}
         self.gone: set[str] = set()
 
@@ -104,6 +110,41 @@ class Schedule(RuleBasedStateMachine):
         self.world.watch(plan)
         self.world.park(plan)
 
+    @rule(plan=FAULTS, doubled=st.booleans())
+    def the_clock(self, plan: dict[int, str], doubled: bool) -> None:  # noqa: FBT001 - a strategy's value
+        self.world.tick(plan)
+        if doubled:
+            self.world.tick()
+
+    @rule(plan=FAULTS, which=st.integers(0, 3), do=st.sampled_from(["", "release"]))
+    def a_tap(self, plan: dict[int, str], which: int, do: str) -> None:
+        if links := [one["link"] for one in pages() if "link" in one]:
+            path = links[which % len(links)].removeprefix("https://oncall.test")
+            self.world.ask(path, "POST" if do else "GET", plan, **({"do": do} if do else {}))
+
+    @rule(
+        plan=FAULTS, member=st.sampled_from(["ana", "gus", "eve"]), unit=st.sampled_from(["cards", "fraud"])
+    )
+    def a_shift_is_taken(self, plan: dict[int, str], member: str, unit: str) -> None:
+        ask(self.world, member, plan, do="take", unit=unit)
+
+    @rule(plan=FAULTS)
+    def gus_is_asked_for_anas_day(self, plan: dict[int, str]) -> None:
+        day = str(self.world.clock_now.date() + timedelta(days=1))
+        asked = {"do": "swap", "unit": "cards", "shift": "day", "date": day, "with": "gus"}
+        ask(self.world, "ana", plan, **asked)
+        for key in [key for key in rows() if key.startswith("CHANGE#swap")]:
+            ask(self.world, "gus", do="agree", change=key.removeprefix("CHANGE#"))
+
+    @rule(hour=st.sampled_from([8, 20]))
+    def duty_changes_hands(self, hour: int) -> None:
+        """Minutes pass in which nothing is due; then it is the hour at which a shift begins."""
+        now = self.world.clock_now
+        then = now.replace(hour=hour, minute=0, second=30, microsecond=0)
+        self.world.until(now + timedelta(minutes=5))
+        self.world.clock.move_to(max(then + timedelta(days=then <= now), self.world.clock_now))
+        self.world.tick()
+
     @rule(seconds=st.sampled_from([1, 61, 600, 3_700]), cold=st.booleans())
     def time_passes(self, seconds: int, cold: bool) -> None:  # noqa: FBT001 - a strategy's value
         self.world.clock.shift(timedelta(seconds=seconds))
@@ -116,6 +157,7 @@ class Schedule(RuleBasedStateMachine):
             for network in ("x", "mastodon"):  # a deletion that named the edit's id is found by reading again
                 self.world.reread(network)
             self.world.settle()
+            self.world.until(self.world.clock_now + timedelta(minutes=30))
             broken = violations(self.world, expected=self.said, gone=frozenset(self.gone))
             assert broken == []
 

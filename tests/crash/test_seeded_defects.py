@@ -5,23 +5,33 @@ Those around answering (no claim, an expired claim back to READY, the decorator)
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import ClientError
 
-from allhours.aws import intake, outbox, records, table
+from allhours.aws import clock, intake, outbox, records, rota_changes, table
+from allhours.aws import pages as page_rows
+from allhours.aws.budgets import DynamoBudgets
 from allhours.aws.clients import code_of, dynamodb, passing_trouble, sqs
+from allhours.aws.handovers import DynamoHandovers
 from allhours.aws.item_queue import SqsItemQueue, _batches
+from allhours.aws.notices import put_notice
+from allhours.aws.open_cases import DynamoOpenCases
+from allhours.aws.pages import DynamoPages, put_page
+from allhours.domain import decision, service_level
 from allhours.domain.item import item_to_json
+from allhours.flows import hand_over, prove
 from allhours.flows.forward import Forwarded
 from allhours.flows.ingest import take_in
 from allhours.flows.ports import Committed
+from tests.builders import FakePages
 from tests.crash.scenarios import explore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import pytest
 
     from allhours.domain.item import Item
 
@@ -94,12 +104,13 @@ def test_taking_every_cancellation_for_a_duplicate_is_found(monkeypatch: pytest.
 
 
 def test_a_page_that_is_marked_before_it_was_sent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forward(events: Any, due: Any, *, topic: Any, pager: Any, pages: Any, at: Any) -> Forwarded:
-        for page in due:
-            pages.sent(page, at)
-            pager.send(page)
+    def forward(events: Any, due: Any, *, topic: Any, desk: Any, at: Any) -> Forwarded:
+        for page_id in due:
+            called = desk().pages.load(page_id)
+            desk().pages.save(called, None, waiting=False, at=at)
+            desk().pager.send(called.page, member=called.page.member, link="")
         topic.publish(events)
-        return Forwarded(events=len(events), pages=len(due))
+        return Forwarded(events=len(events), pages=len(due), refused=())
 
     monkeypatch.setattr(outbox, "forward", forward)
     assert "I4" in found_in("forward")
@@ -118,3 +129,125 @@ def test_pages_that_are_all_dropped_because_one_has_paged_are_found(monkeypatch:
 
     monkeypatch.setattr(records, "commit", commit)
     assert "I4" in found_in("route")
+
+
+def test_a_case_that_is_written_apart_from_its_page_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(
+        self: DynamoOpenCases, case: Any, was: Any, *, at: Any, notices: Any = (), pages: Any = ()
+    ) -> bool:
+        done = table.commit([("case", records.put_case(self._table, case, was, "0"))], "a case")
+        for notice in notices:
+            table.commit([("notice", put_notice(self._table, notice, at))], "a notice")
+        for page in pages:
+            table.commit([("page", put_page(self._table, page, at))], "a page")
+        return done == Committed.DONE
+
+    monkeypatch.setattr(DynamoOpenCases, "save", save)
+    assert "I4" in found_in("deadlines")
+
+
+def test_a_handover_that_is_marked_before_it_is_told_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell(self: DynamoHandovers, packet: Any, unit: str, changed_at: int, *, at: Any) -> bool:
+        row = {"key": {"S": f"HANDOVER#{unit}#{changed_at}"}}
+        marked = table.commit([("once", table.put_if(self._table, row, "key", None))], "a handover")
+        if marked != Committed.DONE:
+            return False
+        return table.commit([("notice", put_notice(self._table, packet, at))], "a notice") == Committed.DONE
+
+    monkeypatch.setattr(DynamoHandovers, "tell", tell)
+    assert "I12" in found_in("handover")
+
+
+def test_a_step_that_is_made_without_its_calls_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = DynamoPages.save
+
+    def save(self: DynamoPages, was: Any, climb: Any, *, waiting: bool, **more: Any) -> bool:
+        silent = replace(climb, calling=()) if climb else climb
+        return whole(self, was, silent, waiting=waiting and not climb, **more)
+
+    monkeypatch.setattr(DynamoPages, "save", save)
+    assert "I4" in found_in("escalation")
+
+
+def test_an_acknowledgement_that_is_not_guarded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = page_rows._update
+
+    def update(*words: Any, **more: Any) -> dict[str, Any]:
+        made = whole(*words, **more)
+        values = {name: value for name, value in made["ExpressionAttributeValues"].items() if name != ":was"}
+        return {**made, "ConditionExpression": "attribute_exists(#v)", "ExpressionAttributeValues": values}
+
+    monkeypatch.setattr(page_rows, "_update", update)
+    assert "I4" in found_in("overtaken")
+
+
+def test_a_budget_that_drops_what_is_over_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = DynamoBudgets.save
+
+    def save(self: DynamoBudgets, was: Any, budget: Any, **more: Any) -> bool:
+        return whole(self, was, replace(budget, waiting=(), waiting_since=None), **more)
+
+    monkeypatch.setattr(DynamoBudgets, "save", save)
+    assert "I4" in found_in("pager")
+
+
+def test_a_bookmark_that_moves_before_the_handovers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = DynamoHandovers.last_tick
+
+    def last_tick(self: DynamoHandovers) -> datetime | None:
+        last = whole(self)
+        self.ticked(datetime.now(UTC), ["cards", "fraud"])
+        return last
+
+    monkeypatch.setattr(DynamoHandovers, "last_tick", last_tick)
+    monkeypatch.setattr(hand_over, "WATCHED", timedelta(0))  # which would mend it within ten minutes
+    assert "I12" in found_in("handover")
+
+
+def test_a_packet_that_is_written_before_the_cases_moved_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = hand_over._Tick.hand_over
+
+    def told_first(self: Any, unit: str, changes: Any, one_by_one: Any) -> bool:
+        with pytest.MonkeyPatch.context() as unmoved:
+            unmoved.setattr(hand_over._Tick, "_settled", lambda tick, of, _: list(tick.cases.of_unit(of)))
+            whole(self, unit, changes, one_by_one)
+        return whole(self, unit, changes, one_by_one)
+
+    monkeypatch.setattr(hand_over._Tick, "hand_over", told_first)
+    assert "I12" in found_in("handover")
+
+
+def test_a_gap_that_moves_on_before_its_page_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = prove.announce
+
+    def announce(*words: Any, pages: DynamoPages, **more: Any) -> prove.Announced:
+        later = FakePages()
+        paged = whole(*words, pages=later, **more)
+        for page in later.written:
+            pages.call(page)
+        return paged
+
+    monkeypatch.setattr(clock, "announce", announce)
+    assert "I5" in found_in("gaps")
+
+
+def test_a_deadline_that_counts_from_our_own_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = service_level.deadlines
+
+    def deadlines(levels: Any, priority: int, unit: str, start: datetime, staffed: Any) -> Any:
+        del start
+        return whole(levels, priority, unit, datetime.now(UTC), staffed)
+
+    monkeypatch.setattr(decision, "deadlines", deadlines)
+    assert "I7" in found_in("deadlines")
+
+
+def test_a_change_that_is_not_guarded_by_what_was_proved_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = table.put_if
+
+    def put_if(name: str, row: Any, guard: str, replaces: int | None) -> Any:
+        del guard, replaces
+        return whole(name, row, "", None)
+
+    monkeypatch.setattr(rota_changes, "put_if", put_if)
+    assert "I" in found_in("leave")

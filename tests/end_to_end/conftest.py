@@ -24,6 +24,13 @@ HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "infra" / "organisation" / "acme.yaml"
 UNIT_ACCOUNT = "222233334444"
 NOBODY_IN = "lending"
+QUICK = {
+    "fraud_security": (
+        {"after": "0s", "notify": "on_shift"},
+        {"after": "2s", "notify": "unit_head", "repeat": "1h", "times": 2, "alarm": True},
+    )
+}
+"""Instead of minutes, so that a page climbs within a test."""
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook, before a conftest's turn
@@ -73,18 +80,23 @@ def a_gap_in(path: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def scene(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def organisation_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the deployed organisation is written, alone in its folder, which the build looks at."""
+    return tmp_path_factory.mktemp("organisation") / "organisation.yaml"
+
+
+@pytest.fixture(scope="session")
+def scene(emulator: Emulator, organisation_file: Path) -> Iterator[Scene]:
     """Deploy the template with the example bank on stand-ins, and watch all that comes out of it."""
     town = Town.built_for(organisation_of([EXAMPLE]).handles)
-    written = tmp_path_factory.mktemp("organisation") / "organisation.yaml"
-    town.write([EXAMPLE], written)
-    a_gap_in(written)
+    town.write([EXAMPLE], organisation_file, ladders=QUICK)
+    a_gap_in(organisation_file)
     outputs = deploy(
-        emulator, organisation=written, parameters={**PARAMETERS, "UnitAwsAccountIds": UNIT_ACCOUNT}
+        emulator, organisation=organisation_file, parameters={**PARAMETERS, "UnitAwsAccountIds": UNIT_ACCOUNT}
     )
     deployed = Deployed(emulator=emulator, outputs=outputs)
     deployed.keep_secrets(town.secrets())
-    scene = Scene(deployed=deployed, town=town, organisation=organisation_of([written]))
+    scene = Scene(deployed=deployed, town=town, organisation=organisation_of([organisation_file]))
     scene.open_eyes()
     scene.poll_once()
     town.register_webhooks(deployed.webhook)

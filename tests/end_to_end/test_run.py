@@ -128,12 +128,16 @@ def test_what_shares_ports_runs_on_one_worker(request: pytest.FixtureRequest) ->
 
 
 @needs_proc
-def test_ctrl_c_ends_it_with_every_post_counted_and_no_process_left(port: int, runs: list[Run]) -> None:
+def test_ctrl_c_ends_it_with_every_post_counted_a_page_answered_and_no_process_left(
+    port: int, runs: list[Run]
+) -> None:
     run = Run("--port", str(port))
     runs.append(run)
     run.until_it_says(r"posted [1-9]")
+    run.until_it_says(r"slept; \d+ s later \w+ was called, opened the link \(HTTP 200\): it stopped")
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 0, run.text
+    assert re.search(r"pages: \d+: \d+ climbed, \d+ acknowledged by opening the link", run.text)
     assert re.search(r"posted (\d+) = routed \d+ \+ filtered \d+ \+ deleted \d+\n", run.text)
     assert "came twice: 0" in run.text
     assert_nothing_is_left(port)

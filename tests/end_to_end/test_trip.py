@@ -5,117 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.local.deploy import deploy
-from infra.local.deployed import Deployed, until
+from infra.local.deployed import Deployed
 from infra.local.emulator import FOLDER
-from infra.local.ledger import NEW, Arrival
+from infra.local.ledger import NEW
 from infra.local.standins.x import XStandIn
 from tests.end_to_end.conftest import NOBODY_IN, UNIT_ACCOUNT
+from tests.end_to_end.seen import (
+    arrived,
+    events,
+    paged,
+    poll,
+    received,
+    row,
+    say,
+    venue,
+    waited_for,
+    word,
+)
 from tests.templates import template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from infra.local.emulator import Emulator
     from infra.local.faults import FaultProxy
     from infra.local.scene import Scene
-    from infra.local.town import Venue
 
-T = TypeVar("T")
-WITHIN = 45.0  # seconds; a second or two as a rule, more where something was killed
 CARD = "4111 1111 1111 1111"
-
-
-def word() -> str:
-    """Make a word that nobody has said before."""
-    return f"q{secrets.token_hex(6)}"
-
-
-def venue(scene: Scene, network: str, account: str) -> Venue:
-    found = scene.town.venue(network, account)
-    assert found is not None
-    assert found.handle.account == account
-    return found
-
-
-def say(
-    scene: Scene, network: str, account: str, text: str, *, private: bool = False, author: str = ""
-) -> str:
-    """Let a customer nobody knows post, and return the item's key."""
-    native_id = scene.town.say(
-        venue(scene, network, account), author or f"leela{word()}", text, private=private
-    )
-    return f"{network}#{native_id}"
-
-
-def poll(scene: Scene, network: str, do: str = "poll") -> None:
-    assert scene.deployed.poll(network, do) == ""
-
-
-def events(scene: Scene, key: str, *names: str) -> list[Arrival]:
-    with scene.lock:
-        return [
-            each
-            for each in scene.ledger.arrivals
-            if each.item_key == key and (not names or each.event["event"] in names)
-        ]
-
-
-def waited_for(look: Callable[[], T], *, again: Callable[[], object] | None = None) -> T:
-    """Look until there is something to see, doing `again` between looks."""
-    for _ in until(WITHIN):
-        if found := look():
-            return found
-        if again:
-            again()
-    return look()
-
-
-def arrived(scene: Scene, key: str, *, again: Callable[[], object] | None = None) -> Arrival:
-    found = waited_for(lambda: events(scene, key, *NEW), again=again)
-    assert found, f"{key} is in no inbox"
-    return found[0]
-
-
-def row(scene: Scene, key: str) -> Mapping[str, Any]:
-    answer = scene.deployed.dynamodb.get_item(
-        TableName=scene.deployed.outputs["RecordsTable"],
-        Key={"key": {"S": f"ITEM#{key}"}},
-        ConsistentRead=True,
-    )
-    return answer.get("Item", {})
-
-
-def received(deployed: Deployed, url: str, least: int) -> list[dict[str, Any]]:
-    """Take at least so many bodies off a queue."""
-    got: list[dict[str, Any]] = []
-    for _ in until(WITHIN):
-        got += deployed.received(url, wait=1)
-        if len(got) >= least:
-            break
-    return got
-
-
-def paged(scene: Scene, why: str, about: str) -> Mapping[str, Any]:
-    def look() -> list[Mapping[str, Any]]:
-        with scene.lock:
-            return [
-                page
-                for _, page in scene.pages
-                if page["why"] == why and about in page["text"] + page["story"]
-            ]
-
-    found = waited_for(look)
-    assert found, f"nobody was called: {why}, {about}"
-    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +98,7 @@ def test_of_a_deleted_post_no_word_is_left(scene: Scene) -> None:
     arrived(scene, key)
     venue(scene, "facebook", "acmebank").stand_in.delete(key.partition("#")[2])
     assert waited_for(lambda: events(scene, key, "item.deleted"))
-    assert row(scene, key)["deleted"]["BOOL"]
+    assert row(scene, f"ITEM#{key}")["deleted"]["BOOL"]
     assert said not in json.dumps(scene.deployed.rows())
 
 
@@ -185,7 +109,7 @@ def test_a_look_up_of_the_author_is_never_taken_for_a_deleted_post(scene: Scene)
     assert waited_for(lambda: events(scene, named, "case.author_known"))
     poll(scene, "facebook", "reread")
     assert waited_for(lambda: not scene.deployed.waiting("CommonQueueUrl"))
-    assert not row(scene, named)["deleted"]["BOOL"]
+    assert not row(scene, f"ITEM#{named}")["deleted"]["BOOL"]
 
 
 def test_a_card_number_is_nowhere(scene: Scene) -> None:
@@ -262,7 +186,7 @@ def test_redriving_twice_changes_nothing(scene: Scene, monkeypatch: pytest.Monke
 
 def row_when_there(scene: Scene, key: str) -> Mapping[str, Any]:
     arrived(scene, key)
-    return row(scene, key)
+    return row(scene, f"ITEM#{key}")
 
 
 def test_throttled_and_cut_calls_lose_and_double_nothing(scene: Scene, faults: FaultProxy) -> None:
@@ -391,11 +315,15 @@ EXPLAINED = {
         "dynamodb:UpdateItem": "a page that the stream left behind for a minute is marked as sent",
         "dynamodb:PutItem": "a network that was silent for hours is paged",
         "sns:Publish*": "a page that the stream left behind for a minute is sent",
+        "secretsmanager:GetSecretValue": "and carries its link",
+    },
+    "Links": {
+        "dynamodb:UpdateItem": "its transactions hold updates: where a page stands, the history of a change"
     },
 }
 """Granted, not seen here, and why it is needed all the same."""
 
-MEANS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem"}  # our transactions are made of puts
+MEANS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem"}  # our transactions are made of puts, mostly
 
 
 def key_of(function_arn: str, role_arn: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import cost, prices, report
+from tests.bench import cost, prices, report, rota
 from tests.bench.cloud import Bill, Cloud, row_bytes, units
 from tests.bench.items import OPENING, SHARES, items
 from tests.bench.targets import BASE, Line, lines
@@ -38,7 +38,14 @@ def a_run(**changed: Any) -> dict[str, Any]:
     }
     cold = {BASE: (200.0, 46.0), **dict.fromkeys(COLD, (230.0, 50.0))}
     webhook = {"x": 350.0, "facebook": 340.0, "send": 280.0}
-    run: dict[str, Any] = {"routing": routing, "burst": burst, "cold": cold, "webhook": webhook}
+    shifts = {"compile_ms": {"ours": 32.0, "theirs": 128.0}, "who_us": 0.2}
+    run: dict[str, Any] = {
+        "routing": routing,
+        "burst": burst,
+        "cold": cold,
+        "webhook": webhook,
+        "rota": shifts,
+    }
     for name, values in changed.items():
         run[name] = {**run[name], **values}
     return run
@@ -65,6 +72,8 @@ def test_a_run_within_every_target_misses_none() -> None:
         ("P5", "burst", {"lost": 1}),
         ("P5", "burst", {"duplicated": 1}),
         ("P5", "burst", {"inbox": 999}),
+        ("P8", "rota", {"compile_ms": {"ours": 43.0, "theirs": 128.0}}),
+        ("P8", "rota", {"who_us": 1.1}),
         ("P10", "routing", {"log_bytes": {"ours": 61.0, "tutorial": 1300.0}}),
         ("P12", "webhook", {"facebook": 365.0}),
     ],
@@ -75,6 +84,12 @@ def test_each_target_is_missed_by_a_little_too_much(target_id: str, part: str, w
 
 def test_an_ingest_function_may_be_slower_to_start_than_the_queues_but_not_larger() -> None:
     assert missed(a_run(cold={"ingest_feeds": (400.0, 63.0)})) == set()
+
+
+def test_the_calendars_of_the_peer_hold_the_same_rules_as_our_rota() -> None:
+    for ours, theirs in zip(rota.ours(), rota.theirs(), strict=True):
+        assert rota.on_duty_by_us(ours) == rota.on_duty_by_them(theirs)
+        assert len(theirs) > 200
 
 
 def test_the_document_shows_every_line_and_says_why_a_target_is_missed() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from allhours.domain.case import State, case_from_json, case_key_of, case_to_json
+from allhours.domain.case import State, case_from_json, case_key_of, case_to_json, window_kind
 from allhours.domain.errors import BadInput
 from allhours.domain.routing import Route
 from tests.builders import NOON, STRANGER, a_case, an_item
@@ -23,6 +24,8 @@ TO_FRAUD = Route(unit="fraud", account="acmesafe", step="rule", reason="rule sto
             state=State.CLOSED, closed_at=NOON, closed_because="answered", reopened=2, generation=3, live=0
         ),
         a_case(author_handle="", author_name="", asked_for=(), account=""),
+        a_case(owner="ana", owner_since=NOON, counted_from=NOON, due={"window_7d": NOON}, held=True),
+        a_case(owner="desk:london", missed={"first_answer": NOON}),
     ],
 )
 def test_a_case_comes_out_of_its_row_as_it_went_in(case: object) -> None:
@@ -54,7 +57,9 @@ def test_nothing_moves_the_clock_of_a_case() -> None:
         case.heard(later),
         case.changed(),
         case.routed(TO_FRAUD),
-        case.reopened_again(),
+        case.handed_to("ben", NOON),
+        replace(case, due={"resolution": NOON}).told(["resolution"]),
+        case.reopened_again(NOON),
         case.without_one(NOON),
         case.author_known("@leela", "Leela"),
     ):
@@ -79,3 +84,30 @@ def test_a_case_closes_when_all_its_posts_are_deleted_and_not_before() -> None:
     assert (one.state, none.state) == (State.OPEN, State.CLOSED)
     assert none.closed_because == "deleted by its author"
     assert none.without_one(NOON).live == 0
+
+
+def test_what_is_due_next_is_the_first_promise_or_two_hours_before_a_window_ends() -> None:
+    hour = timedelta(hours=1)
+    case = a_case(due={"resolution": NOON, "window_24h": NOON + hour})
+    assert case.next_due_at == NOON - hour
+    assert case.told(["window_24h"]).next_due_at == NOON
+    assert case.told(["window_24h", "resolution"]).next_due_at is None
+
+
+def test_the_same_owner_keeps_a_case_since_they_have_had_it() -> None:
+    case = a_case(owner="ana", owner_since=NOON)
+    assert case.owned_by("ana", NOON + WEEK).owner_since == NOON
+    assert case.owned_by("ben", NOON + WEEK).owner_since == NOON + WEEK
+
+
+def test_a_closed_case_is_due_nothing() -> None:
+    assert a_case(due={"resolution": NOON}).without_one(NOON).next_due_at is None
+
+
+def test_a_case_kept_small_says_nothing_usual() -> None:
+    told = case_to_json(a_case())
+    assert not {"due", "missed", "owner", "owner_since", "counted_from", "held"} & told.keys()
+
+
+def test_windows_are_named_by_their_length() -> None:
+    assert [window_kind(timedelta(hours=24)), window_kind(WEEK)] == ["window_24h", "window_7d"]

@@ -11,9 +11,10 @@ from allhours.cli.organisation_file import load
 from allhours.domain.item import Author, Item, Kind
 from allhours.domain.personal_data import mask
 from allhours.domain.routing import triage
-from infra.local.cast import BURST, CAST, SPAM_RULE, Line, Performance, voices
+from infra.local.cast import ASLEEP_IN, BURST, CAST, LADDERS, SPAM_RULE, Line, Performance, voices
 from infra.local.deploy import FOLDER
 from infra.local.ledger import Arrival, Ledger
+from infra.local.on_call import ASLEEP_FOR
 from infra.local.standins.base import now
 from infra.local.town import Posted, Town, organisation_of
 
@@ -102,6 +103,20 @@ def test_the_rule_laid_before_the_bank_s_own_is_a_rule(
     ports = {handle.base_url.split("/")[2] for handle in loaded.organisation.handles}
     assert all(port.startswith("127.0.0.1:") for port in ports), "a run never speaks to a real network"
     assert [handle.key for handle in loaded.organisation.handles] == [handle.key for handle in bank.handles]
+
+
+def test_the_ladder_of_a_run_is_one_and_its_second_step_finds_the_first_asleep(
+    town: Town, tmp_path: Path
+) -> None:
+    town.write([EXAMPLE], tmp_path / "organisation.yaml", ladders=LADDERS)
+    steps = organisation_of([tmp_path / "organisation.yaml"]).escalation[ASLEEP_IN]
+    assert steps[0].after == 0
+    assert steps[1].after > ASLEEP_FOR
+
+
+def test_somebody_needs_the_unit_that_sleeps_before_a_short_run_is_over(bank: Organisation) -> None:
+    early = [triage(bank, item_of(line)) for line in CAST[:6]]
+    assert (ASLEEP_IN, 1) in {(each.unit, each.priority) for each in early}
 
 
 def test_a_round_posts_everything_and_the_next_one_comes_from_other_people(town: Town) -> None:
@@ -212,6 +227,13 @@ def test_the_same_event_and_the_same_item_are_noticed_the_second_time(on_x: Hand
     ledger.note(arrival(on_x), None)
     ledger.note(arrival(on_x), None)
     assert ledger.twice == ["cards: event 1:case.opened", "cards: item x#1"]
+
+
+def test_a_notice_that_comes_a_second_time_is_noticed() -> None:
+    ledger, notice = Ledger(), {"notice_id": "handover#cards#1", "event": "handover", "unit": "cards"}
+    for unit in ("cards", "payments", "cards"):
+        ledger.note_notice(Arrival(unit=unit, event=notice, at=1.0))
+    assert ledger.twice == ["cards: notice handover#cards#1"]
 
 
 def test_a_case_that_moved_is_told_to_both_units_and_counted_once(on_x: Handle) -> None:

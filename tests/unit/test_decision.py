@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from allhours.domain.decision import Decision, Known, Outcome, Router
 from allhours.domain.item import Author, Change, Item, Kind
 from allhours.domain.page import Why
 from tests.builders import LEELA, NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
+
+if TYPE_CHECKING:
+    from allhours.domain.organisation import Organisation
 
 ROUTER = Router(an_organisation())
 HEARD = Known(version=0, deleted=False, case_id=a_case().case_id, conversation_key="x#1", author_id="7001")
@@ -218,3 +222,166 @@ def test_a_name_found_by_look_up_is_put_on_the_case_of_that_author_only() -> Non
     assert named.outcome is Outcome.NAMED
     assert named.case is not None
     assert (named.case.author_handle, named.case.items) == ("@leela", 1)
+
+
+def test_a_new_case_belongs_to_the_person_on_duty_since_it_was_routed() -> None:
+    case = decided(an_item()).case
+    assert case is not None
+    assert (case.owner, case.owner_since) == ("ana", NOON)
+
+
+def test_a_case_that_moves_to_another_unit_gets_an_owner_there_and_further_posts_leave_it() -> None:
+    case = a_case(owner="ben", owner_since=NOON)
+    stays = decided(an_item("2"), None, case).case
+    moves = decided(an_item("2", addressed=("@acmepay",)), None, case).case
+    assert stays is not None
+    assert moves is not None
+    assert (stays.owner, moves.owner) == ("ben", "ana")
+
+
+def test_where_a_desk_names_nobody_the_case_is_the_desks() -> None:
+    bank = an_organisation()
+    cards = bank.units["cards"]
+    shifts = tuple(replace(shift, rotation=None) for shift in cards.rota.shifts)
+    desks = {"london": replace(cards.rota.desks["london"], members=())}
+    rota = replace(cards.rota, shifts=shifts, desks=desks)
+    bank = replace(bank, units={**bank.units, "cards": replace(cards, rota=rota)})
+    case = Router(bank).decide(an_item(), None, None, "x#1", NOON).case
+    assert case is not None
+    assert case.owner == "desk:london"
+
+
+def test_a_case_in_a_gap_goes_to_who_stands_in_and_the_gap_is_an_incident() -> None:
+    first = decided(a_general_item(text="stolen"), at=NIGHT)
+    later = decided(a_general_item("2", conversation_id="2", text="stolen"), at=NIGHT + timedelta(hours=1))
+    assert first.case is not None
+    assert first.case.owner == "ben"
+    assert [notice.event for notice in first.notices] == ["gap.met"]
+    assert [notice.notice_id for notice in first.notices] == [notice.notice_id for notice in later.notices]
+    assert decided(an_item()).notices == ()
+
+
+HELD = an_organisation(
+    units={
+        name: replace(
+            unit, holding_answer={"de": "Wir sind da: {time}", "en": "We are back at {time}.", "fr": "{time}"}
+        )
+        for name, unit in an_organisation().units.items()
+    }
+)
+
+
+def held(decision: Decision) -> dict[str, str] | None:
+    return event_of(decision).get("holding_answer")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en-GB", "We are back at 08:00 on Tuesday 16 March, UTC time."),
+        ("de", "Wir sind da: 2027-03-16 08:00 (UTC)"),
+        ("es", "We are back at 08:00 on Tuesday 16 March, UTC time."),
+    ],
+)
+def test_while_nobody_is_there_the_customer_may_be_told_when(language: str, text: str) -> None:
+    decision = Router(HELD).decide(a_general_item(text="stolen", language=language), None, None, "x#1", NIGHT)
+    assert held(decision) == {
+        "language": "en" if text.startswith("We") else "de",
+        "text": text,
+        "until": "2027-03-16T08:00:00+00:00",
+    }
+
+
+def test_a_holding_answer_is_given_once_a_case_and_to_its_author_only() -> None:
+    router = Router(HELD)
+    first = router.decide(a_general_item(text="stolen"), None, None, "x#1", NIGHT)
+    assert first.case is not None
+    assert first.case.held
+    more = router.decide(a_general_item("2", text="stolen"), None, first.case, "x#1", NIGHT)
+    stranger = router.decide(a_general_item("3", author=STRANGER), None, first.case, "x#1", NIGHT)
+    closed = replace(first.case, state=State.CLOSED, closed_at=NIGHT)
+    again = router.decide(a_general_item("4", text="stolen"), None, closed, "x#1", NIGHT)
+    assert event_of(again)["event"] == "case.reopened"
+    assert [held(one) for one in (more, stranger, again)] == [None, None, None]
+
+
+def test_no_holding_answer_where_somebody_is_there_or_the_unit_has_no_words() -> None:
+    assert held(Router(HELD).decide(an_item(), None, None, "x#1", NOON)) is None
+    assert held(decided(a_general_item(text="stolen"), at=NIGHT)) is None
+
+
+# What a deployment has removed
+
+
+def without_cards() -> Organisation:
+    bank = an_organisation()
+    units = {name: unit for name, unit in bank.units.items() if name != "cards"}
+    accounts = {name: account for name, account in bank.accounts.items() if name != "acmecards"}
+    rules = tuple(rule for rule in bank.rules if rule.unit != "cards")
+    return replace(bank, units=units, accounts=accounts, rules=rules)
+
+
+def after_the_deployment(item: Item, case: Case | None = None, known: Known | None = None) -> Decision:
+    """Decide about an item, as a rule in the case of a unit that is none any more."""
+    case = case or a_case(owner="ben", due={"resolution": NOON})
+    return Router(without_cards()).decide(item, known, case, "x#1", NOON)
+
+
+@pytest.mark.parametrize(
+    ("item", "unit", "account", "step"),
+    [
+        (an_item("2", text="are you there?"), "customer_care", "acmebank", "fallback"),
+        (an_item("2", text="my transfer"), "payments", "acmepay", "rule"),
+        (an_item("2", addressed=("@acmesafe",)), "fraud", "acmesafe", "addressed"),
+        (an_item("2", author=STRANGER, text="my transfer"), "customer_care", "acmebank", "fallback"),
+    ],
+)
+def test_a_post_in_a_case_of_a_unit_that_is_removed_moves_it_to_one_that_is_there(
+    item: Item, unit: str, account: str, step: str
+) -> None:
+    decision = after_the_deployment(item)
+    assert decision.case is not None
+    assert (decision.case.unit, decision.case.account, decision.case.owner) == (unit, account, "ana")
+    assert decision.case.due == {}  # the old unit's promise is gone, and this bank makes none
+    event = event_of(decision)
+    assert (event["moved_from"], event["moved_from_account"]) == ("cards", "acmecards")
+    assert (event["unit"], event["account"], event["step"]) == (unit, account, step)
+
+
+def test_edits_deletions_and_names_in_a_case_of_a_removed_unit_are_written() -> None:
+    edit = after_the_deployment(an_item(version=5, change=Change.EDITED, text="edited"), known=HEARD)
+    assert (event_of(edit)["unit"], event_of(edit)["reason"]) == (
+        "customer_care",
+        "cards is no unit any more",
+    )
+    gone = after_the_deployment(an_item(version=5, change=Change.DELETED), known=HEARD)
+    named = after_the_deployment(an_item("2", kind=Kind.PROFILE, author=replace(LEELA, name="L")))
+    assert (gone.outcome, named.outcome) == (Outcome.DELETED, Outcome.NAMED)
+
+
+def test_the_author_reopens_a_case_of_a_removed_unit_and_a_stranger_is_heard() -> None:
+    closed = a_case(state=State.CLOSED, closed_at=NOON - timedelta(days=1))
+    again = after_the_deployment(an_item("2", text="hello?", created_at=NOON), closed)
+    assert (event_of(again)["event"], event_of(again)["unit"]) == ("case.reopened", "customer_care")
+    late = replace(closed, closed_at=NOON - timedelta(days=30))
+    assert event_of(after_the_deployment(an_item("2"), late))["event"] == "case.opened"
+    stranger = after_the_deployment(an_item("2", author=STRANGER), closed)
+    assert (event_of(stranger)["unit"], stranger.case and stranger.case.state) == ("customer_care", "closed")
+
+
+def test_a_case_of_an_account_that_is_removed_is_answered_from_another_of_its_unit() -> None:
+    for author in (LEELA, STRANGER):
+        decision = decided(an_item("2", author=author), None, a_case(account="acmegold", owner="ben"))
+        assert decision.case is not None
+        assert (decision.case.unit, decision.case.account) == ("cards", "acmecards")
+        assert decision.case.owner == "ben"
+        assert event_of(decision)["moved_from_account"] == "acmegold"
+
+
+def test_an_account_to_answer_from_is_found_for_any_names() -> None:
+    bank = an_organisation()
+    names = [
+        bank.account_for(unit, "x", preferred)
+        for unit, preferred in (("cards", "acmegold"), ("loans", "acmepay"), ("loans", "acmegold"))
+    ]
+    assert names == ["acmecards", "acmepay", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,10 +35,14 @@ KINDS: dict[str, tuple[Item, Known | None, Case | None]] = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_event_keeps_the_published_schema(kind: str) -> None:
     item, known, case = KINDS[kind]
-    decision = Router(an_organisation()).decide(item, known, case, "x#1", NIGHT)
+    bank = an_organisation()
+    fraud = replace(bank.units["fraud"], holding_answer={"en": "We are back at {time}."})
+    bank = replace(bank, units={**bank.units, "fraud": fraud})
+    decision = Router(bank).decide(item, known, case, "x#1", NIGHT)
     assert decision.entry is not None
     assert decision.entry.event is not None
     told = json.loads(json.dumps(decision.entry.event))
+    assert ("holding_answer" in told) == (kind == "case.opened")
     event = case_event(told, item_to_json(decision.entry.item), decision.entry.case_id)
     assert event["event"] == kind
     assert_published(event)

@@ -10,6 +10,8 @@ import pytest
 
 from allhours.domain.errors import BadInput
 from allhours.domain.instants import tzdata_version
+from allhours.domain.people import Certificate, Member
+from allhours.domain.qualified import QualifiedGap, qualified_gaps
 from allhours.domain.rota import (
     Desk,
     Gap,
@@ -22,6 +24,7 @@ from allhours.domain.rota import (
     Shift,
     UnitRota,
     compile_rota,
+    shift_on,
 )
 
 HOUR = 3600
@@ -440,3 +443,200 @@ def test_a_rota_that_cannot_be_compiled_says_what_to_mend() -> None:
         compile_rota(FOLLOW_THE_SUN, [stranger], *window)
     with pytest.raises(BadInput, match="is empty"):
         compile_rota(FOLLOW_THE_SUN, [], window[1], window[0])
+
+
+CHRISTMAS = date(2026, 12, 25)
+WORLD = a_unit(
+    replace(
+        a_shift("london", "09:00-17:00"),
+        on_holiday="cover",
+        cover_from=("newyork", "manila"),
+        rotation=replace(TURNS, size=1),
+    ),
+    desks=(
+        replace(LONDON, holidays=frozenset({CHRISTMAS})),
+        Desk(
+            desk_id="newyork",
+            zone="America/New_York",
+            members=("dee", "eli"),
+            holidays=frozenset({CHRISTMAS}),
+        ),
+        Desk(desk_id="manila", zone="Asia/Manila", members=("fay", "gus", "hal")),
+    ),
+)
+
+
+def covered(unit: UnitRota, day: str = "2026-12-25") -> list[tuple[str, str | None, str, str, str]]:
+    """Say who is on from noon to noon and why, in UTC."""
+    rota = compile_rota(unit, [], at(f"{day}T00:00"), at(f"{day}T00:00") + 24 * HOUR)
+    return [
+        (duty.desk, duty.member, duty.because, written(segment.start)[11:], written(segment.end)[11:])
+        for segment in rota.segments
+        for duty in segment.duties
+    ]
+
+
+def test_a_holiday_moves_the_cover_to_the_first_desk_that_has_none_at_the_same_instants() -> None:
+    assert covered(WORLD, "2026-12-24") == [("london", "cy", "london-day", "09:00", "17:00")]
+    turn = ("fay", "gus", "hal")[CHRISTMAS.toordinal() % 3]
+    assert covered(WORLD) == [("manila", turn, "london-day (holiday, covered)", "09:00", "17:00")]
+
+
+def test_whether_the_covering_desk_has_a_holiday_is_asked_of_its_own_date() -> None:
+    boxing_day = replace(WORLD.desks["manila"], holidays=frozenset({date(2026, 12, 26)}))
+    unit = replace(WORLD, desks={**WORLD.desks, "manila": boxing_day})
+    assert {duty[0] for duty in covered(unit)} == {"manila"}  # 17:00 there when London's shift starts
+    late = replace(WORLD.shifts[0], start=17 * 60, end=23 * 60)
+    assert {duty[0] for duty in covered(replace(unit, shifts=(late,)))} == {"london"}  # 01:00 on the 26th
+
+
+def test_a_shift_is_kept_where_every_desk_has_a_holiday() -> None:
+    desks = {**WORLD.desks, "manila": replace(WORLD.desks["manila"], holidays=frozenset({CHRISTMAS}))}
+    assert covered(replace(WORLD, desks=desks)) == [("london", "cy", "london-day", "09:00", "17:00")]
+
+
+def test_who_covers_a_holiday_has_rested_and_will_rest() -> None:
+    manila = replace(a_shift("manila", "06:00-12:00"), rotation=replace(TURNS, members=("fay",), size=1))
+    night = replace(
+        manila,
+        shift_id="night",
+        start=12 * 60 - 1,
+        end=12 * 60,
+        rotation=replace(TURNS, members=("gus",), size=1),
+    )
+    unit = replace(WORLD, shifts=(*WORLD.shifts, manila, night))
+    for day in (CHRISTMAS, date(2026, 12, 28), date(2026, 12, 29)):  # whoever's turn it is
+        holiday = replace(unit.desks["london"], holidays=frozenset({day}))
+        there = covered(replace(unit, desks={**unit.desks, "london": holiday}), day.isoformat())
+        if day != CHRISTMAS:  # New York has no holiday then
+            assert {duty[1] for duty in there if duty[2].endswith("covered)")} <= {"dee", "eli"}
+        else:
+            assert [duty[1] for duty in there if duty[2].endswith("covered)")] == ["hal"]
+
+
+def test_where_nobody_has_rested_the_next_in_turn_covers_anyway() -> None:
+    manila = replace(
+        a_shift("manila", "06:00-12:00"), rotation=replace(TURNS, members=("fay", "gus", "hal"), size=3)
+    )
+    turn = ("fay", "gus", "hal")[CHRISTMAS.toordinal() % 3]
+    there = covered(replace(WORLD, shifts=(*WORLD.shifts, manila)))
+    assert [duty[1] for duty in there if duty[2].endswith("covered)")] == [turn]
+
+
+def test_two_shifts_that_are_covered_at_once_are_given_to_two_people() -> None:
+    second = replace(WORLD.shifts[0], shift_id="second", start=10 * 60, end=18 * 60)
+    there = covered(replace(WORLD, shifts=(second, *WORLD.shifts)))
+    first = CHRISTMAS.toordinal() % 3
+    names = ("fay", "gus", "hal", "fay")
+    assert {duty[1:3] for duty in there} == {
+        (names[first], "london-day (holiday, covered)"),
+        (names[first + 1], "second (holiday, covered)"),
+    }
+
+
+def test_who_covers_the_night_does_not_cover_the_next_day() -> None:
+    boxing_day = date(2026, 12, 26)
+    london = replace(LONDON, holidays=frozenset({CHRISTMAS, boxing_day}))
+    night = replace(WORLD.shifts[0], shift_id="night", start=22 * 60, end=6 * 60, rotation=TURNS)
+    unit = replace(WORLD, desks={**WORLD.desks, "london": london}, shifts=(night, *WORLD.shifts))
+    unit = replace(unit, shifts=tuple(replace(shift, cover_from=("manila",)) for shift in unit.shifts))
+    first = CHRISTMAS.toordinal() % 3
+    names = ("fay", "gus", "hal", "fay", "gus")
+    there = covered(unit, "2026-12-26")
+    assert {duty[1] for duty in there if duty[2].startswith("night") and duty[3] == "00:00"} == {
+        names[first + 1],  # London's day went to the first
+        names[first + 2],
+    }
+    assert [duty[1] for duty in there if duty[2].startswith("london-day")] == [names[first]]
+    alone = compile_rota(
+        unit, [], at("2026-12-26T09:00"), at("2026-12-26T10:00")
+    )  # the night is not in sight
+    assert members_on(alone, "2026-12-26T09:00") == [names[first]]
+
+
+def test_who_has_the_day_off_because_their_own_shift_is_covered_may_cover_another() -> None:
+    first = ("fay", "gus", "hal")[CHRISTMAS.toordinal() % 3]
+    cebu = Desk(desk_id="cebu", zone="Asia/Manila", members=(first,), holidays=frozenset({CHRISTMAS}))
+    lima = Desk(desk_id="lima", zone="America/Lima", members=("ivo",))
+    own = replace(a_shift("cebu", "12:00-20:00"), on_holiday="cover", cover_from=("lima",))
+    unit = replace(WORLD, desks={**WORLD.desks, "cebu": cebu, "lima": lima}, shifts=(*WORLD.shifts, own))
+    assert {duty[:2] for duty in covered(unit)} == {("manila", first), ("lima", "ivo")}
+    kept = replace(unit, shifts=(*WORLD.shifts, replace(own, on_holiday="keep")))
+    assert ("manila", first) not in {duty[:2] for duty in covered(kept)}
+
+
+def test_a_pair_is_covered_by_a_pair_and_a_desk_without_names_covers_as_a_desk() -> None:
+    pair = replace(WORLD.shifts[0], rotation=TURNS)
+    assert len({duty[1] for duty in covered(replace(WORLD, shifts=(pair,)))}) == 2
+    nameless = {**WORLD.desks, "manila": replace(WORLD.desks["manila"], members=())}
+    assert {duty[:2] for duty in covered(replace(WORLD, desks=nameless))} == {("manila", None)}
+
+
+def test_a_change_at_a_desk_leaves_the_member_s_other_desk_alone() -> None:
+    paris = Desk(desk_id="paris", zone="Europe/London", members=("ana",))
+    unit = a_unit(a_shift("london", "09:00-17:00"), a_shift("paris", "09:00-17:00"), desks=(LONDON, paris))
+    off = replace(an_override("2026-01-05T10:00", "2026-01-05T11:00", remove="ana", add="zoe"), desk="london")
+    rota = compile_rota(unit, [off], at("2026-01-05T10:00"), at("2026-01-05T11:00"))
+    assert rota.segments[0].seats == {
+        ("london", "ben"),
+        ("london", "cy"),
+        ("london", "zoe"),
+        ("paris", "ana"),
+    }
+
+
+def test_many_overrides_cut_a_shift_as_if_they_had_come_one_after_the_other() -> None:
+    hours = [(minute, minute + 7) for minute in range(540, 1020, 10)]
+    overrides = [
+        an_override(
+            f"2026-01-05T{since // 60:02}:{since % 60:02}",
+            f"2026-01-05T{until // 60:02}:{until % 60:02}",
+            remove="london",
+            override_id=f"o{since}",
+        )
+        for since, until in hours
+    ]
+    unit = a_unit(a_shift("london", "09:00-17:00"), desks=(replace(LONDON, members=()),))
+    for order in (overrides, overrides[::-1]):
+        rota = compile_rota(unit, order, at("2026-01-05T09:00"), at("2026-01-05T17:00"))
+        on = [(segment.start, segment.end) for segment in rota.segments if segment.duties]
+        assert on == [
+            (at("2026-01-05T00:00") + 60 * until, at("2026-01-05T00:00") + 60 * (until + 3))
+            for _, until in hours
+        ]
+
+
+def test_a_need_for_certificates_stands_apart_from_the_others() -> None:
+    fraud = Need(days=EVERY_DAY, start=540, end=1020, zone="Europe/London", need=2, certificates=("fraud",))
+    unit = a_unit(a_shift("london", "00:00-24:00"), desks=(LONDON,), needs=(fraud,))
+    end = at("2026-01-06T00:00")
+    rota = compile_rota(unit, [], at("2026-01-05T00:00"), end)
+    assert rota.gaps() == ()
+    ana = Certificate(certificate_id="fraud", valid_until=at("2026-01-05T12:00"))
+    members = {
+        "ana": Member(member_id="ana", name="Ana", zone="UTC", certificates=(ana,)),
+        "ben": Member(
+            member_id="ben", name="Ben", zone="UTC", certificates=(Certificate(certificate_id="fraud"),)
+        ),
+        "cy": Member(member_id="cy", name="Cy", zone="UTC", languages=("es",)),
+    }
+    assert qualified_gaps(unit, rota, members) == (
+        QualifiedGap(need=fraud, start=at("2026-01-05T12:00"), end=at("2026-01-05T17:00"), staff=1),
+    )
+    spanish = replace(fraud, certificates=(), languages=("es",), need=1)
+    assert qualified_gaps(replace(unit, needs=(spanish,)), rota, members) == ()
+    nobody = compile_rota(
+        a_unit(a_shift("london", "00:00-24:00"), desks=(replace(LONDON, members=()),)), [], rota.start, end
+    )
+    (gap,) = qualified_gaps(replace(unit, needs=(spanish,)), nobody, members)
+    assert (gap.staff, gap.start, gap.end) == (0, at("2026-01-05T09:00"), at("2026-01-05T17:00"))
+
+
+def test_a_shift_says_who_is_planned_on_a_day_and_a_wrong_name_is_told() -> None:
+    assert [duty.member for duty in shift_on(WORLD, "london-day", date(2026, 12, 24))] == ["cy"]
+    assert [duty.desk for duty in shift_on(WORLD, "london-day", CHRISTMAS)] == ["manila"]
+    weekdays = replace(WORLD, shifts=(replace(WORLD.shifts[0], days=WEEKDAYS, on_holiday="skip"),))
+    assert shift_on(weekdays, "london-day", date(2026, 12, 26)) == ()
+    assert shift_on(weekdays, "london-day", CHRISTMAS) == ()
+    with pytest.raises(BadInput, match="unit cards has no shift 'late'; there are london-day"):
+        shift_on(WORLD, "late", CHRISTMAS)

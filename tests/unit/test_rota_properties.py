@@ -97,7 +97,8 @@ def shifts(draw: st.DrawFn, number: int, day: date) -> Shift:
         days=draw(WEEKDAYS),
         start=draw(STARTS),
         end=draw(ENDS),
-        on_holiday=draw(st.sampled_from(["keep", "skip"])),
+        on_holiday=draw(st.sampled_from(["keep", "skip", "cover"])),
+        cover_from=tuple(draw(st.permutations(sorted(TEAMS)))[: draw(st.integers(1, 3))]),
         valid_from=draw(near),
         valid_until=draw(near),
         rotation=draw(st.none() | st.just(rotation)),
@@ -130,6 +131,7 @@ def plans(draw: st.DrawFn, grain: int = 1, days: int = 5) -> Plan:
             add=draw(names),
             reason="swap",
             by="ana",
+            desk=draw(st.none() | st.sampled_from(sorted(TEAMS))),
         )
         for number in range(draw(st.integers(0, 4)))
     ]
@@ -172,13 +174,20 @@ class Model:
         for override in self.plan.overrides:
             if override.from_at <= at < override.until_at:
                 if override.remove:
-                    seats = {seat: why for seat, why in seats.items() if override.remove not in seat}
+                    seats = {seat: why for seat, why in seats.items() if not self._goes(override, seat)}
                 for desk, team in TEAMS.items():
+                    there = override.desk or desk
                     if override.add == desk:
-                        seats |= {(desk, member): {override.override_id} for member in team or (None,)}
+                        seats |= {(there, member): {override.override_id} for member in team or (None,)}
                     elif override.add in team:
-                        seats[desk, override.add] = {override.override_id}
+                        seats[there, override.add] = {override.override_id}
         return seats
+
+    @staticmethod
+    def _goes(override: Override, seat: tuple[str, str | None]) -> bool:
+        if override.remove in TEAMS or override.desk is None:
+            return override.remove in seat
+        return seat == (override.desk, override.remove)
 
     def need(self, at: int) -> int:
         """Say how many people are needed."""
@@ -187,19 +196,52 @@ class Model:
         return max((need for since, until, need in self.needed if since <= at < until), default=0)
 
     def _lay_out(self) -> Iterator[tuple[int, int, tuple[str, str | None], str]]:
+        """Own shifts first; then the covered ones, in order."""
+        own: list[tuple[int, int, str | None]] = []
+        covered: list[tuple[int, str, int, date, Shift, str]] = []
         for shift in self.plan.unit_rota.shifts:
             desk = self.plan.unit_rota.desks[shift.desk]
             for day in self._days(desk.zone):
                 valid = (shift.valid_from or date.min) <= day < (shift.valid_until or date.max)
                 closed = shift.on_holiday == "skip" and day in desk.holidays
-                if day.weekday() in shift.days and valid and not closed:
-                    members = shift.rotation.on(day) if shift.rotation else desk.members
-                    for member in members or (None,):
-                        yield *self._hours(shift, desk.zone, day), (shift.desk, member), shift.shift_id
+                since, until = self._hours(shift, desk.zone, day)
+                if day.weekday() not in shift.days or not valid or closed or since >= until:
+                    continue
+                takers = [name for name in shift.cover_from if not self._has_holiday(name, since)]
+                if shift.on_holiday == "cover" and day in desk.holidays and takers:
+                    covered.append((since, shift.shift_id, until, day, shift, takers[0]))
+                    continue
+                for member in (shift.rotation.on(day) if shift.rotation else desk.members) or (None,):
+                    own.append((since, until, member))
+                    yield since, until, (shift.desk, member), shift.shift_id
+        given: list[tuple[int, int, str | None]] = []
+        for since, shift_id, until, day, shift, taker in sorted(covered, key=lambda one: one[:2]):
+            team = TEAMS[taker] or self._turners(taker)
+            queue = [team[(day.toordinal() + place) % len(team)] for place in range(len(team))]
+            free = [who for who in queue if self._is_rested(who, since, until, [*own, *given])]
+            tired = [who for who in queue if who not in free]
+            size = shift.rotation.size if shift.rotation else 1
+            for who in tuple([*free, *tired][:size]) or (None,):
+                given.append((since, until, who))
+                yield since, until, (taker, who), f"{shift_id} (holiday, covered)"
+
+    def _turners(self, desk: str) -> tuple[str, ...]:
+        return ("fay",) if any(s.rotation for s in self.plan.unit_rota.shifts if s.desk == desk) else ()
+
+    def _has_holiday(self, desk: str, at: int) -> bool:
+        team = self.plan.unit_rota.desks[desk]
+        return local_date(team.zone, at) in team.holidays
+
+    @staticmethod
+    def _is_rested(who: str, since: int, until: int, duties: list[tuple[int, int, str | None]]) -> bool:
+        rest = 11 * 3600
+        return all(
+            who != member or begin >= until + rest or end <= since - rest for begin, end, member in duties
+        )
 
     def _days(self, zone: str) -> Iterator[date]:
         first, last = local_date(zone, self.plan.start), local_date(zone, self.plan.end)
-        return (first + timedelta(days=later) for later in range(-4, (last - first).days + 4))
+        return (first + timedelta(days=later) for later in range(-12, (last - first).days + 12))
 
     @staticmethod
     def _hours(hours: Shift | Need, zone: str, day: date) -> tuple[int, int]:
@@ -259,8 +301,9 @@ def test_walking_minute_by_minute_finds_every_desk_s_time_and_every_gap(plan: Pl
         seats = model.on(at)
         for desk in {desk for desk, _ in seats}:
             time_on[desk] += 60
-        if len(seats) < model.need(at):
-            short[at] = len(seats), model.need(at)
+        staff = len({member or desk for desk, member in seats})  # who is at two desks is one person
+        if staff < model.need(at):
+            short[at] = staff, model.need(at)
     assert time_on == {
         desk: sum(segment.end - segment.start for segment in rota.segments if desk in segment.desks)
         for desk in TEAMS

@@ -126,3 +126,11 @@ def test_an_urgent_page_is_written_though_the_gap_has_paged_already_this_hour() 
     routed(records, a_general_item("1", conversation_id="1", text="stolen"), at=NIGHT)
     routed(records, a_general_item("2", conversation_id="2", text="stolen too"), at=NIGHT)
     assert [page.why for page in records.pages] == [Why.URGENT, Why.NOBODY_ON_DUTY, Why.URGENT]
+
+
+def test_a_case_that_this_release_cannot_read_keeps_no_other_item_of_the_batch() -> None:
+    records = FakeRecords(unreadable={"x#9"})
+    other = an_item("2", conversation_id="2", created_at=after(2))
+    end = routed(records, an_item("9", conversation_id="9", created_at=after(1)), other, other)
+    assert (end.again, end.outcomes) == ([0], {"routed": 1, "duplicate": 1})
+    assert end.why_again == ["a row holds no case that this release can read"]

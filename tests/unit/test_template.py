@@ -44,11 +44,16 @@ TABLE_RIGHTS = {
     "IngestMastodon": {"GetItem", "PutItem"} | READ_AGAIN,
     "IngestBluesky": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
     "IngestFeeds": {"GetItem", "PutItem"},
-    "Route": {"BatchGetItem", "PutItem"},
+    "Route": {"BatchGetItem", "GetItem", "PutItem"},
     "Park": {"PutItem"},
-    "Forward": {"UpdateItem"},
+    "Forward": {"GetItem", "PutItem", "UpdateItem"},
     "Watch": {"GetItem", "PutItem", "Query", "UpdateItem"},
+    "Clock": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "Prove": {"BatchGetItem", "GetItem", "PutItem", "Query"},
+    "Links": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 }
+WRITES_LINKS = {"Forward", "Links", "Watch"}
+LINKS = "integrations/${LinksIntegration}"
 # Queues without dead letters of their own, and why.
 LAST_RESORTS = {
     "DeadLetterQueue": "it is the dead letters",
@@ -120,9 +125,38 @@ def test_an_ingest_function_sees_the_secrets_of_its_network_only(network: str) -
     assert secrets[0].endswith(f":secret:allhours/${{Stage}}/{network}/*")
 
 
-def test_no_other_function_sees_secrets() -> None:
-    others = {name: each for name, each in FUNCTIONS.items() if not name.startswith("Ingest")}
-    assert "secret" not in str(others).lower()
+def test_whoever_writes_links_sees_their_key_and_nobody_else_any_secret() -> None:
+    for name in FUNCTIONS:
+        seen = [each for each in statements(name) if "secretsmanager" in str(each["Action"])]
+        if name in WRITES_LINKS:
+            assert [(each["Action"], each["Resource"]) for each in seen] == [
+                ("secretsmanager:GetSecretValue", {"Fn::GetAtt": ["LinksKey", "Id"]})
+            ]
+        elif not name.startswith("Ingest"):
+            assert "secret" not in str(FUNCTIONS[name]).lower(), name
+
+
+def test_the_key_of_the_links_is_made_by_aws_and_stands_where_secrets_are_looked_for() -> None:
+    key = of_type("AWS::SecretsManager::Secret")["LinksKey"]["Properties"]
+    prefix = FUNCTIONS["Links"]["Environment"]["Variables"]["SECRETS_PREFIX"]["Fn::Sub"]
+    assert key["Name"] == {"Fn::Sub": f"{prefix}links"}
+    assert key["GenerateSecretString"]["GenerateStringKey"] == "key"
+    assert key["GenerateSecretString"]["PasswordLength"] >= 43, "256 bits of letters and digits"
+    assert "SecretString" not in key
+
+
+def test_a_token_is_in_no_access_log() -> None:
+    written = of_type("AWS::ApiGatewayV2::Stage")["PublicStage"]["Properties"]["AccessLogSettings"]["Format"]
+    assert "$context.routeKey" in written
+    assert not re.search(r"\$context\.(path|protocol|.*query|.*path)", written, re.IGNORECASE)
+
+
+def test_every_address_of_a_link_leads_to_links() -> None:
+    routes = [each["Properties"] for each in of_type("AWS::ApiGatewayV2::Route").values()]
+    links = {each["RouteKey"] for each in routes if each["Target"] == {"Fn::Sub": LINKS}}
+    assert links == {each["RouteKey"] for each in routes if "{token}" in each["RouteKey"]}
+    assert {"GET /pages/{token}", "HEAD /pages/{token}", "POST /pages/{token}"} < links
+    assert {"GET /members/{token}", "POST /members/{token}", "GET /calendars/{token}"} < links
 
 
 @pytest.mark.parametrize("name", of_type("AWS::Lambda::EventSourceMapping"))
@@ -135,10 +169,33 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(name
         assert mapping["BatchSize"] <= 10, "the local cloud hands over ten at most"
 
 
-def test_a_polling_function_is_over_before_the_next_tick() -> None:
-    scheduled = [n for n, f in FUNCTIONS.items() if "ScheduleV2" in str(f.get("Events"))]
-    assert scheduled
-    assert all(seconds(name) < 60 for name in scheduled)
+def test_a_function_is_over_before_its_next_tick() -> None:
+    nightly = {"Prove"}
+    scheduled = {n for n, f in FUNCTIONS.items() if "ScheduleV2" in str(f.get("Events"))}
+    assert nightly < scheduled
+    assert all(seconds(name) < 60 for name in scheduled - nightly)
+    for name in nightly:
+        for event in FUNCTIONS[name]["Events"].values():
+            assert event["Properties"]["ScheduleExpression"].startswith("cron(")
+
+
+def test_a_late_tick_is_not_made_up_for() -> None:
+    for name in ("Clock", "Watch"):
+        assert FUNCTIONS[name]["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
+        (tick,) = FUNCTIONS[name]["Events"].values()
+        assert tick["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+        assert tick["Properties"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+
+
+def test_the_clock_asks_an_index_and_never_scans() -> None:
+    indexes = of_type("AWS::DynamoDB::Table")["RecordsTable"]["Properties"]["GlobalSecondaryIndexes"]
+    due = next(index for index in indexes if index["IndexName"] == "due")
+    assert [each["AttributeName"] for each in due["KeySchema"]] == ["due", "due_at"]
+    assert due["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    asked = [str(each["Resource"]) for each in statements("Clock") if "Query" in str(each["Action"])]
+    assert asked
+    assert all("/index/" in each for each in asked)
+    assert "Scan" not in str(FUNCTIONS)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
@@ -227,11 +284,9 @@ def test_a_networks_function_can_be_left_out(network: str) -> None:
 @pytest.mark.parametrize("part", ["Resources", "Outputs"])
 def test_what_is_left_out_is_needed_by_nothing_that_stays(part: str) -> None:
     conditional = {n: c["Condition"] for n, c in template()["Resources"].items() if "Condition" in c}
-    implied = {"XOn": {"XOn", "WebhookOn"}, "FacebookOn": {"FacebookOn", "WebhookOn"}}
     for name, each in template()[part].items():
-        there = each.get("Condition", "")
         for needed in _needs(each) & set(conditional):
-            assert conditional[needed] in implied.get(there, {there}), f"{name} needs {needed}"
+            assert conditional[needed] == each.get("Condition", ""), f"{name} needs {needed}"
 
 
 def _needs(value: Any) -> set[str]:
@@ -259,16 +314,29 @@ def test_every_function_and_every_queue_has_its_alarms() -> None:
     watched = {
         (each["MetricName"], value["Ref"])
         for _, each in alarms()
-        for value in (d["Value"] for d in each["Dimensions"])
+        for value in (d["Value"] for d in each.get("Dimensions", ()))
         if "Ref" in value
     }
     for name in FUNCTIONS:
         assert {("Errors", name), ("Throttles", name)} <= watched
-        if "ScheduleV2" in str(FUNCTIONS[name].get("Events")):
+        if "ScheduleV2" in str(FUNCTIONS[name].get("Events")) and name != "Clock":
             assert ("Invocations", name) in watched
     assert ("ApproximateAgeOfOldestMessage", "CommonQueue") in watched
     assert ("ApproximateNumberOfMessagesVisible", "ForwardFailures") in watched
     assert ("IteratorAge", "Forward") in watched
+
+
+def test_a_clock_that_stands_still_is_missed_within_five_minutes() -> None:
+    late = dict(alarms())["ClockLate"]
+    assert (late["MetricName"], late["TreatMissingData"]) == ("Ticks", "breaching")
+    assert late["Period"] * late["EvaluationPeriods"] == 300
+
+
+def test_a_night_without_a_proof_is_missed() -> None:
+    missed = dict(alarms())["ProveStopped"]
+    assert (missed["MetricName"], missed["TreatMissingData"]) == ("Invocations", "breaching")
+    assert missed["Period"] * missed["EvaluationPeriods"] == 26 * 3600
+    assert dict(alarms())["ProveErrors"]["EvaluationPeriods"] == 1, "one failed night is not three"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +362,7 @@ def test_what_pages_call_the_runbook_is_there() -> None:
 def test_a_resource_that_is_off_stays_out_of_every_alarm() -> None:
     conditions = template(ROOT / "infra" / "alarms.yaml")["Conditions"]
     for name, each in of_type("AWS::CloudWatch::Alarm", ROOT / "infra" / "alarms.yaml").items():
-        networks = [n for n in NETWORKS if f"Ingest{n.title()}" in str(each["Properties"]["Dimensions"])]
+        networks = [n for n in NETWORKS if f"Ingest{n.title()}" in str(each["Properties"].get("Dimensions"))]
         for network in networks:
             assert each.get("Condition") == f"{network.title()}On", name
             assert f"{network.title()}On" in conditions

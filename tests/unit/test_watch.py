@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,10 @@ from allhours.domain.errors import Busy
 from allhours.domain.page import Why
 from allhours.flows.ports import Bookmark
 from allhours.flows.watch import sweep, watch
-from tests.builders import NOON, FakeCursors, FakePager, FakePages, an_organisation
+from tests.builders import NOON, FakeCursors, FakePager, FakePages, a_page_desk, an_organisation
+
+if TYPE_CHECKING:
+    from allhours.domain.handle import Handle
 
 BANK = an_organisation()
 X_HANDLES = BANK.handles_on("x")
@@ -23,7 +27,9 @@ def heard(ago: timedelta) -> FakeCursors:
 
 
 def watched(cursors: FakeCursors, pages: FakePages, *networks: str, at: datetime = NOON) -> int:
-    return watch(organisation=BANK, networks=networks, cursors=cursors, pages=pages, at=at)
+    done = watch(organisation=BANK, networks=networks, cursors=cursors, pages=pages, at=at)
+    assert done.troubles == ()
+    return done.silent
 
 
 def test_a_silent_channel_pages_once_a_day() -> None:
@@ -44,25 +50,50 @@ def test_a_channel_that_was_never_read_is_not_called_silent() -> None:
     assert watched(FakeCursors(), FakePages(), "x") == 0
 
 
+def test_a_handle_that_cannot_be_looked_at_does_not_hide_the_silence_of_the_others() -> None:
+    cursors, pages = heard(timedelta(hours=3)), FakePages()
+    first, *others = X_HANDLES
+    whole = cursors.load
+
+    def load(handle: Handle, *, part: str = "") -> Bookmark:
+        if handle == first:
+            raise Busy("reading a cursor")
+        return whole(handle, part=part)
+
+    cursors.load = load  # type: ignore[method-assign]
+    done = watch(organisation=BANK, networks=("x",), cursors=cursors, pages=pages, at=NOON)
+    assert (done.silent, len(pages.written)) == (len(others), len(others))
+    assert done.troubles == (f"x {first.handle}: reading a cursor",)
+
+
+def test_a_page_that_this_release_cannot_read_is_told_after_the_others_were_swept() -> None:
+    old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
+    pages, pager = FakePages(written=[old], unreadable=["newer"]), FakePager()
+    done = sweep(desk=a_page_desk(pages, pager), at=NOON)
+    assert pages.marked == [old]
+    with pytest.raises(Busy, match="PAGE#newer"):
+        done.check()
+
+
 def test_the_sweep_sends_what_is_older_than_a_minute_and_marks_it_after() -> None:
     old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
     fresh = page.dead_letter("fresh", "r", NOON - timedelta(seconds=5))
     pages, pager = FakePages(written=[old, fresh]), FakePager()
-    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
     assert pager.pages == pages.marked == [old]
-    assert sweep(pages=pages, pager=pager, at=NOON).count == 0
+    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 0
 
 
 def test_a_page_that_the_sweep_could_not_send_waits_for_the_next() -> None:
     old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
     pages, pager = FakePages(written=[old]), FakePager(busy=1)
     with pytest.raises(Busy, match="page dead#old"):
-        sweep(pages=pages, pager=pager, at=NOON).check()
-    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+        sweep(desk=a_page_desk(pages, pager), at=NOON).check()
+    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
 
 
 def test_a_page_that_is_turned_down_does_not_hold_up_the_next() -> None:
     first, second = (page.dead_letter(name, "r", NOON - timedelta(minutes=2)) for name in ("first", "second"))
     pages, pager = FakePages(written=[first, second]), FakePager(busy=1)
-    assert sweep(pages=pages, pager=pager, at=NOON).count == 1
+    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
     assert pager.pages == pages.marked == [second]

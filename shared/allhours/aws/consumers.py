@@ -13,12 +13,12 @@ from aws_lambda_powertools import Logger
 from allhours.aws import wiring
 from allhours.aws.item_queue import item_of
 from allhours.aws.metrics import emit
-from allhours.domain.errors import BadInput
+from allhours.domain.errors import BadInput, Busy
 from allhours.domain.item import item_to_json
 from allhours.domain.personal_data import mask
 from allhours.flows.guard import guarded
 from allhours.flows.ports import DeadLetter
-from allhours.flows.route import route
+from allhours.flows.route import Routed, route
 
 logger = Logger()
 
@@ -40,7 +40,12 @@ def route_batch(event: Batch) -> dict[str, Any]:
             poison.append(_poison(record, error))
     if poison:
         wiring.dead_letters().park(poison, at=at)
-    routed = route(items, router=wiring.router(), records=wiring.records(), at=at)
+    try:
+        router = wiring.router(at)
+    except Busy as busy:  # without the changes of the rota a case would go to who is away
+        routed = Routed(again=[place for place, _ in items], why_again=[str(busy)])
+    else:
+        routed = route(items, router=router, records=wiring.records(), at=at)
     for why in routed.why_again:
         logger.warning("item returned to the queue", reason=why)
     emit(

@@ -23,9 +23,28 @@ ROUTE = (
     "Poison",
     "PostToRouteMs",
 )
+PAGING = ("PagingByPlan",)  # Forward, Watch and Clock, when the changes to the rota cannot be read
 FORWARD = ("Forwarded", "Paged")
 PARK = ("Parked",)
-WATCH = ("Silent", "Swept")
+PROVE = ("Proved", "GapsFound", "GapsGone", "Holes", "Unreachable", "PlansMoved")
+WATCH = ("Swept", "Silent")
+CLOCK = (
+    "Ticks",
+    "Climbed",
+    "PagesOpen",
+    "PagesExhausted",
+    "CasesOverdue",
+    "CasesDueSoon",
+    "CasesWaiting",
+    "Handovers",
+    "CasesMoved",
+    "HandoversBehind",
+    "GapsAnnounced",
+    "GapsWithinDay",
+    "Bundled",
+    "TestPages",
+    "TestPagesUnanswered",
+)
 
 
 @cache

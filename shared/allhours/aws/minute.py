@@ -1,14 +1,16 @@
-"""The handler of each minute: watch and sweep."""
+"""The handler of each minute: sweep and watch."""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
 from allhours.aws.organisation import organisation
+from allhours.flows.clock import Done, tick
 from allhours.flows.watch import sweep, watch
 
 if TYPE_CHECKING:
@@ -16,15 +18,24 @@ if TYPE_CHECKING:
 
 
 def watch_minute() -> None:
-    """Look for silent channels and for pages that did not get out."""
+    """Look for pages that did not get out, and then, whatever came of them, for silent channels."""
     at = datetime.now(UTC)
+    done = tick((("pages", partial(_sweep, at)), ("channels", partial(_watch, at))))
+    emit({"Swept": 0, **done.counts})
+    done.check()
+
+
+def _sweep(at: datetime) -> Done:
+    swept = sweep(desk=wiring.page_desk(at), at=at)
+    return Done(counts={"Swept": swept.count}, troubles=(*swept.troubles, *swept.refused))
+
+
+def _watch(at: datetime) -> Done:
     networks = tuple(_enabled(os.environ.get("NETWORKS", "")))
-    silent = watch(
+    watched = watch(
         organisation=organisation(), networks=networks, cursors=wiring.cursors(), pages=wiring.pages(), at=at
     )
-    swept = sweep(pages=wiring.pages(), pager=wiring.pager(), at=at)
-    emit({"Silent": silent, "Swept": swept.count})
-    swept.check()
+    return Done(counts={"Silent": watched.silent}, troubles=watched.troubles)
 
 
 def _enabled(names: str) -> Iterable[str]:

@@ -1,25 +1,30 @@
-"""The handler behind the table's stream: forward events and pages."""
+"""The handler behind the table's stream: forward events, notices and pages."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools import Logger
 
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
 from allhours.domain.event import case_event
-from allhours.domain.page import page_from_json
 from allhours.flows.forward import forward
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+logger = Logger()
 
 
 def forward_batch(event: Mapping[str, Any]) -> None:
-    """Send on what the table's stream brings; an error makes the stream come again with all of it."""
+    """Send on what the table's stream brings; an error makes the stream come again with all of it.
+
+    A page that no other try can send as it is holds nothing up: the sweep raises for it each minute.
+    """
     at = datetime.now(UTC)
-    events, due = [], []
+    events, due = list[Mapping[str, Any]](), list[str]()
     for record in event["Records"]:
         row = record["dynamodb"].get("NewImage", {})
         if "event" in row:
@@ -30,7 +35,11 @@ def forward_batch(event: Mapping[str, Any]) -> None:
                     row.get("in_case", {}).get("S", ""),
                 )
             )
+        elif "notice" in row:
+            events.append(json.loads(row["notice"]["S"]))
         elif "page" in row and "list" in row:
-            due.append(page_from_json(json.loads(row["page"]["S"])))
-    done = forward(events, due, topic=wiring.topic(), pager=wiring.pager(), pages=wiring.pages(), at=at)
+            due.append(row["key"]["S"].removeprefix("PAGE#"))
+    done = forward(events, due, topic=wiring.topic(), desk=partial(wiring.page_desk, at), at=at)
+    for why in done.refused:
+        logger.warning("page left to the sweep", reason=why)
     emit({"Forwarded": done.events, "Paged": done.pages})

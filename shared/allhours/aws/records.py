@@ -7,10 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.authors import AUTHOR_KEPT
+from allhours.aws.due import due_attributes
+from allhours.aws.notices import put_notice, told_of
 from allhours.aws.pages import put_page
-from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
-from allhours.domain.case import Case, case_from_json, case_key_of, case_to_json
+from allhours.aws.table import FIRST, Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.case import Case, State, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
+from allhours.domain.errors import BadInput
 from allhours.domain.item import Kind, item_from_json, item_to_json
 from allhours.flows.ports import Kept, World
 
@@ -43,8 +46,7 @@ class DynamoRecords:
         for row in get_rows(self._table, wanted, consistent=consistent):
             key = row["key"]["S"]
             if key in by_case:
-                case = case_from_json(json.loads(row["case"]["S"]))
-                world.cases[by_case[key]] = case
+                world.cases[by_case[key]] = case_in(row)
             else:
                 world.known[key.removeprefix("ITEM#")] = _known(row)
         return world
@@ -62,19 +64,13 @@ class DynamoRecords:
             yield "item", self._put(row, soon, "v", decision.entry.replaces)
         if decision.case:
             was = decision.case_was
-            yield (
-                "case",
-                self._put(
-                    _case_row(f"CASE#{_key(decision.case)}", decision.case),
-                    expires,
-                    "v",
-                    was.version if was else None,
-                ),
-            )
+            yield "case", put_case(self._table, decision.case, was, expires)
             if was and was.generation != decision.case.generation:
                 yield "old", self._put(_case_row(f"OLD#{was.case_id}", was), expires, "", None)
         for page in decision.pages:
             yield "page", put_page(self._table, page, at)
+        for notice in decision.notices:
+            yield "notice", put_notice(self._table, notice, at)
 
     def _put(self, row: Row, expires: str, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
         return put_if(self._table, {**row, "expires_at": {"N": expires}}, guard, replaces)
@@ -86,7 +82,7 @@ class DynamoRecords:
             self._table, name, since=since.isoformat(), until=until.isoformat(), newest_first=True
         )
         case_keys = list(islice(listed, most + 1))
-        cases = [case_from_json(json.loads(row["case"]["S"])) for row in get_rows(self._table, case_keys)]
+        cases = [case_in(row) for row in get_rows(self._table, case_keys)]
         keys: list[str] = []
         back_to = None
         for case in sorted(cases, key=lambda case: case.opened_at, reverse=True):
@@ -112,9 +108,15 @@ class DynamoRecords:
         """Return a case by its id, the current one of its conversation or an earlier one."""
         for key in (f"CASE#{case_id.partition('.')[0]}", f"OLD#{case_id}"):
             row = next(iter(get_rows(self._table, [key])), None)
-            if row and (case := case_from_json(json.loads(row["case"]["S"]))).case_id == case_id:
+            if row and (case := case_in(row)).case_id == case_id:
                 return case
         return None
+
+    def notices(self, subject: str, *, since: str = FIRST) -> Sequence[Mapping[str, Any]]:
+        """Return what was told of a case or unit, in order of time."""
+        keys = list(query_list(self._table, told_of(subject), since=since))
+        rows = {row["key"]["S"]: row for row in get_rows(self._table, keys)}
+        return [json.loads(rows[key]["notice"]["S"]) for key in keys if key in rows]
 
     def trail(self, case: Case) -> Sequence[Mapping[str, Any]]:
         """Return everything on record about a case's items, in the order in which it was said."""
@@ -125,8 +127,47 @@ class DynamoRecords:
         )
 
 
-def _key(case: Case) -> str:
-    return case.case_id.partition(".")[0]
+def case_in(row: Row) -> Case:
+    """Return the case that a row holds; `BadInput` names a row that this release cannot read."""
+    try:
+        return case_from_json(json.loads(row["case"]["S"]))
+    except (AttributeError, BadInput, KeyError, TypeError, ValueError) as wrong:
+        message = f"{row['key']['S']} holds no case that this release can read ({type(wrong).__name__})"
+        raise BadInput(message) from None
+
+
+def put_case(table: str, case: Case, was: Case | None, expires: str) -> TransactWriteItemTypeDef:
+    """Return the put of a conversation's case over the one that was read, None for none.
+
+    An open case is in its unit's partition of the index `due`, also while nothing of it is due.
+    """
+    row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
+    if case.state is State.OPEN:
+        row |= due_attributes(f"CASES#{case.unit}", case.next_due_at)
+    return put_if(table, {**row, "expires_at": {"N": expires}}, "v", was.version if was else None)
+
+
+def move_case(table: str, case: Case, was: Case) -> TransactWriteItemTypeDef:
+    """Return the update of an open case that no customer has asked for: other hands, or a deadline told.
+
+    `expires_at` stays as it is, or a case that nobody closes would change hands, and be kept, for ever, with
+    its author's name and long after its items are gone.
+    """
+    row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
+    row |= due_attributes(f"CASES#{case.unit}", case.next_due_at)
+    news = {name: row[name] for name in ("case", "v", "due", "due_at")}
+    update = {
+        "TableName": table,
+        "Key": {"key": row["key"]},
+        "UpdateExpression": f"SET {', '.join(f'#{name} = :{name}' for name in news)}",
+        "ConditionExpression": "#v = :was",
+        "ExpressionAttributeNames": {f"#{name}": name for name in news},
+        "ExpressionAttributeValues": {
+            ":was": {"N": str(was.version)},
+            **{f":{name}": value for name, value in news.items()},
+        },
+    }
+    return {"Update": update}  # type: ignore[typeddict-item] # built from parts
 
 
 def _known(row: Row) -> Known:

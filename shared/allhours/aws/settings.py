@@ -44,3 +44,8 @@ def pages_topic_arn() -> str:
 def secrets_prefix() -> str:
     """Return what every secret's name starts with, e.g. `allhours/prod/`."""
     return setting("SECRETS_PREFIX")
+
+
+def public_url() -> str:
+    """Return where the HTTP API is, e.g. `https://abc.execute-api.eu-west-1.amazonaws.com`."""
+    return setting("PUBLIC_URL").rstrip("/")

@@ -13,11 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from allhours.aws.clients import CONFIG, code_of, dynamodb, sns, sqs
 from allhours.aws.cursors import DynamoCursors
 from allhours.aws.dead_letters import DynamoDeadLetters
+from allhours.aws.gaps import DynamoGaps
 from allhours.aws.item_queue import SqsItemQueue
+from allhours.aws.link_serials import DynamoLinkSerials
 from allhours.aws.pages import DynamoPages
+from allhours.aws.reach import DynamoReaches
 from allhours.aws.records import DynamoRecords, events_of
+from allhours.aws.rota_changes import DynamoRotaChanges
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.topics import SnsTopic
+from allhours.domain.case import case_from_json
 from allhours.domain.errors import BadInput
 from allhours.domain.event import case_event
 
@@ -78,9 +83,41 @@ class Stack:
         return DynamoPages(self.table)
 
     @cached_property
+    def reaches(self) -> DynamoReaches:
+        """Return whom test pages reached."""
+        return DynamoReaches(self.table)
+
+    def sms_limit(self) -> float:
+        """Return how many US dollars SMS may cost a month in this AWS account; 1 is what AWS begins with."""
+        told = sns().get_sms_attributes(attributes=["MonthlySpendLimit"]).get("attributes", {})
+        return float(told.get("MonthlySpendLimit") or 1)
+
+    def phones(self) -> int:
+        """Return how many phones are subscribed to pages by SMS."""
+        pages = (
+            sns().get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self.output("PagesTopicArn"))
+        )
+        return sum(one["Protocol"] == "sms" for page in pages for one in page["Subscriptions"])
+
+    @cached_property
     def dead_letters(self) -> DynamoDeadLetters:
         """Return what could not be handled."""
         return DynamoDeadLetters(self.table)
+
+    @cached_property
+    def rota_changes(self) -> DynamoRotaChanges:
+        """Return what changes by the hour."""
+        return DynamoRotaChanges(self.table)
+
+    @cached_property
+    def link_serials(self) -> DynamoLinkSerials:
+        """Return which links still hold."""
+        return DynamoLinkSerials(self.table)
+
+    @cached_property
+    def gaps(self) -> DynamoGaps:
+        """Return the holes in the rota that are on record."""
+        return DynamoGaps(self.table)
 
     @cached_property
     def queue(self) -> SqsItemQueue:
@@ -123,3 +160,22 @@ class Stack:
                 for told in map(json.loads, events_of(row)):
                     if told["at"] >= since.isoformat(timespec="milliseconds"):
                         yield case_event(told, item, row["in_case"]["S"])
+
+    def arrivals(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield when each case in [since, until) was opened, and its unit, from the whole table: to plan."""
+        pages = (
+            dynamodb()
+            .get_paginator("scan")
+            .paginate(
+                TableName=self.table,
+                FilterExpression="begins_with(#key, :now) OR begins_with(#key, :before)",
+                ProjectionExpression="#case",
+                ExpressionAttributeNames={"#key": "key", "#case": "case"},
+                ExpressionAttributeValues={":now": {"S": "CASE#"}, ":before": {"S": "OLD#"}},
+            )
+        )
+        for page in pages:
+            for row in page["Items"]:
+                case = case_from_json(json.loads(row["case"]["S"]))
+                if since <= case.opened_at < until:
+                    yield case.opened_at, case.unit

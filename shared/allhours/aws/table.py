@@ -3,10 +3,21 @@
 | key | holds | list (index `lists`) |
 | --- | --- | --- |
 | `ITEM#network#id` | the item, its case, the event of its last change | `CASE#case`, but for the first |
-| `CASE#case` | the conversation's current case | `KEPT#network#handle` |
+| `CASE#case` | the conversation's current case; in `CASES#unit` while it is open | `KEPT#network#handle` |
 | `OLD#case.generation` | a case that a later one of the same conversation replaced | `KEPT#network#handle` |
-| `PAGE#page` | a page; in the list `PAGES` until it was sent | `PAGES` |
+| `PAGE#page` | a page, its climb; due in `PAGES` until somebody has it | `PAGES` while one is to be called |
+| `TAP#token` | which page, serial and member a page's link is for | |
+| `BUDGET#member` | what a member was sent lately; due in `BUNDLES` while something waits | |
+| `REACH#member` | when a member was last tried, and reached | |
+| `NOTICE#notice` | what a unit is told beside case events | `TOLD#case`, `TOLD#unit` |
+| `HANDOVER#unit#instant` | that a handover was told; seconds | |
+| `CLOCK` | up to when every handover was told, and of which units ever | |
 | `DEAD#letter` | what could not be handled | `DEAD` |
+| `ROTA` | the changes to the rota that count, or wait for consent | |
+| `CHANGE#change` | a change to the rota, and every state it had | `CHANGES` |
+| `LINK#member:id`, `LINK#unit:id` | the serial of their links and calendars; earlier ones are void | |
+| `GAP#unit#kind#start#end` | a hole in the rota, and which announcements are left | |
+| `PROVED#unit` | what the last night saw of a unit's plan | |
 | `CURSOR#network#account#handle` | where reading stands | |
 | `AUTHOR#network#id` | who an author is, for some days | |
 | `LOCK#secret` | who is renewing a token | |
@@ -18,12 +29,13 @@ import json
 import random
 import re
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from allhours.aws.clients import code_of, dynamodb, passing_trouble
-from allhours.domain.errors import Busy
+from allhours.domain.errors import BadInput, Busy
 from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
@@ -44,6 +56,16 @@ _NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")  # SQS and SNS turn a m
 def compact(body: Mapping[str, Any]) -> str:
     """Return JSON without spaces, for every kilobyte of a row is paid for, in characters that AWS carries."""
     return _NOT_CARRIED.sub("\ufffd", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+
+@contextmanager
+def readable(key: str) -> Iterator[None]:
+    """Turn a row that this release cannot read into `BadInput` that names it; another release wrote it."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        message = f"{key}: this release cannot read the row ({type(error).__name__})"
+        raise BadInput(message) from error
 
 
 def put_if(table: str, row: Row, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
@@ -115,7 +137,7 @@ def query_list(
 
 
 def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> str:
-    """Write all rows together, again without those pages whose cause has paged before."""
+    """Write all rows together, again without those pages and notices whose cause has been told before."""
     try:
         with passing_trouble(doing):
             dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
@@ -129,7 +151,7 @@ def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -
         time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - seconds; spread, not secret
         return Committed.STALE
     turned_down = {what for (what, _), code in zip(writes, codes, strict=True) if code == UNMET}
-    for what, meaning in (("item", Committed.KNOWN), ("case", Committed.STALE)):
+    for what, meaning in (("item", Committed.KNOWN), ("once", Committed.KNOWN), ("case", Committed.STALE)):
         if what in turned_down:
             return meaning
     return commit([write for write, code in zip(writes, codes, strict=True) if code != UNMET], doing)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from allhours.aws.clients import passing_trouble, refused_as_bad_input, sns
 from allhours.aws.table import compact
 from allhours.domain.errors import Busy
+from allhours.domain.page import with_link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,18 +55,20 @@ class SnsTopic:
 
 
 def _attributes(event: Mapping[str, Any]) -> dict[str, MessageAttributeValueTypeDef]:
-    """Return what subscribers filter by; a case that moved is told to both units."""
+    """Return what subscribers filter by: a case that moved is for both units, a notice for all accounts."""
     units = [name for name in (event["unit"], event.get("moved_from")) if name]
     accounts = [name for name in (event.get("account"), event.get("moved_from_account")) if name]
+    accounts += event.get("accounts", ())
+    item: Mapping[str, Any] = event.get("item", {})
     return {
         "unit": {"DataType": "String.Array", "StringValue": json.dumps(units)},
         "account": {"DataType": "String.Array", "StringValue": json.dumps(accounts or ["none"])},
         "event": {"DataType": "String", "StringValue": event["event"]},
-        "network": {"DataType": "String", "StringValue": event["item"]["network"]},
-        "priority": {"DataType": "Number", "StringValue": str(event["priority"])},
+        "network": {"DataType": "String", "StringValue": item.get("network", "none")},
+        "priority": {"DataType": "Number", "StringValue": str(event.get("priority", 0) if item else 0)},
         "author_known": {
             "DataType": "String",
-            "StringValue": "true" if event["item"]["author"].get("handle") else "false",
+            "StringValue": "true" if item.get("author", {}).get("handle") else "false",
         },
     }
 
@@ -75,23 +79,31 @@ class SnsPager:
     People subscribe by SMS, e-mail or a queue, filtered by unit, severity, member and kind.
     """
 
-    def __init__(self, arn: str) -> None:
-        """Remember which."""
+    def __init__(self, arn: str, subscriptions: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Remember which, and by which name a member subscribes; by the member's id where none is told."""
         self._arn = arn
+        self._subscriptions = subscriptions
 
-    def send(self, page: Page) -> None:
-        """Publish the page in a short form for SMS and a whole one for e-mail and queues."""
+    def send(self, page: Page, *, member: str, link: str) -> None:
+        """Publish the page for one member, in a short form for SMS and a whole one for e-mail and queues.
+
+        A program acknowledges with `link`; `ask_link` only asks, for mail and for chats that open what they
+        are given.
+        """
+        ask = f"{link}?ask"
         whole = {
             "page_id": page.page_id,
             "why": page.why.value,
             "severity": page.severity,
             "unit": page.unit,
-            "member": page.member,
+            "member": member,
             "text": page.sms,
             "story": page.story,
             "at": page.at.isoformat(),
+            **({"link": link, "ask_link": ask} if link else {}),
         }
-        forms = {"default": compact(whole), "sms": page.sms, "email": page.story}
+        story = f"{page.story}\n\nTake it: {ask}" if link else page.story
+        forms = {"default": compact(whole), "sms": with_link(page, link), "email": story}
         with passing_trouble("sending a page"), refused_as_bad_input("sending a page"):
             sns().publish(
                 TopicArn=self._arn,
@@ -103,7 +115,7 @@ class SnsPager:
                     for name, value in (
                         ("unit", page.unit),
                         ("severity", page.severity),
-                        ("member", page.member),
+                        ("member", self._subscriptions.get(member, member)),
                         ("kind", page.why.value),
                     )
                 },

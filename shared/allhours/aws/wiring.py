@@ -8,15 +8,28 @@ from typing import TYPE_CHECKING
 from allhours.aws import settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allhours.aws.authors import DynamoAuthors
+    from allhours.aws.budgets import DynamoBudgets
     from allhours.aws.cursors import DynamoCursors
     from allhours.aws.dead_letters import DynamoDeadLetters
+    from allhours.aws.gaps import DynamoGaps
+    from allhours.aws.handovers import DynamoHandovers
     from allhours.aws.item_queue import SqsItemQueue
+    from allhours.aws.link_serials import DynamoLinkSerials
+    from allhours.aws.open_cases import DynamoOpenCases
+    from allhours.aws.page_links import DynamoPageLinks
     from allhours.aws.pages import DynamoPages
+    from allhours.aws.plans import DynamoPlans
+    from allhours.aws.reach import DynamoReaches
     from allhours.aws.records import DynamoRecords
+    from allhours.aws.rota_changes import DynamoRotaChanges
     from allhours.aws.secrets import SecretsManagerCredentials
     from allhours.aws.topics import SnsPager, SnsTopic
     from allhours.domain.decision import Router
+    from allhours.domain.organisation import Organisation
+    from allhours.flows.forward import Desk
 
 
 @cache
@@ -87,15 +100,136 @@ def topic() -> SnsTopic:
 @cache
 def pager() -> SnsPager:
     """Return the on-call topic."""
+    from allhours.aws.organisation import organisation
     from allhours.aws.topics import SnsPager
 
-    return SnsPager(settings.pages_topic_arn())
+    contacts = ((name, member.contact.get("sns", name)) for name, member in organisation().members.items())
+    return SnsPager(settings.pages_topic_arn(), dict(contacts))
+
+
+def router(at: datetime) -> Router:
+    """Return what decides, by the rota as it is now; the same object while nothing has changed."""
+    from allhours.aws.organisation import live_organisation
+    from allhours.domain.decision import Router
+    from allhours.networks.windows import ANSWER_WINDOWS
+
+    live = live_organisation(at)
+    routers = _routers()
+    if not routers or routers[0].organisation is not live:
+        routers[:] = [Router(live, answer_windows=ANSWER_WINDOWS)]
+    return routers[0]
 
 
 @cache
-def router() -> Router:
-    """Return what decides."""
-    from allhours.aws.organisation import organisation
-    from allhours.domain.decision import Router
+def _routers() -> list[Router]:
+    """Return where a warm function keeps its one router."""
+    return []
 
-    return Router(organisation())
+
+@cache
+def rota_changes() -> DynamoRotaChanges:
+    """Return what changes by the hour."""
+    from allhours.aws.rota_changes import DynamoRotaChanges
+
+    return DynamoRotaChanges(settings.records_table())
+
+
+@cache
+def link_serials() -> DynamoLinkSerials:
+    """Return which links still hold."""
+    from allhours.aws.link_serials import DynamoLinkSerials
+
+    return DynamoLinkSerials(settings.records_table())
+
+
+def links_key() -> bytes:
+    """Return what signs links, at most five minutes old."""
+    return credentials().read("links")["key"].encode()
+
+
+@cache
+def budgets() -> DynamoBudgets:
+    """Return how many pages each member was sent lately."""
+    from allhours.aws.budgets import DynamoBudgets
+
+    return DynamoBudgets(settings.records_table())
+
+
+@cache
+def reaches() -> DynamoReaches:
+    """Return whom test pages reached."""
+    from allhours.aws.reach import DynamoReaches
+
+    return DynamoReaches(settings.records_table())
+
+
+@cache
+def page_links() -> DynamoPageLinks:
+    """Return what makes the links in pages."""
+    from allhours.aws.page_links import DynamoPageLinks
+
+    return DynamoPageLinks(settings.records_table())
+
+
+def page_desk(at: datetime) -> Desk:
+    """Return all that it takes to send a page."""
+    from allhours.flows.forward import Desk
+
+    return Desk(
+        pages=pages(),
+        pager=pager(),
+        budgets=budgets(),
+        links=page_links(),
+        organisation=paging_organisation(at),
+    )
+
+
+def paging_organisation(at: datetime) -> Organisation:
+    """Return whom to call: by the rota as it is, or by the plan when its changes cannot be read.
+
+    A page to who was planned is better than none.
+    """
+    from aws_lambda_powertools import Logger
+
+    from allhours.aws.metrics import emit
+    from allhours.aws.organisation import live_organisation, organisation
+    from allhours.domain.errors import Busy
+
+    try:
+        return live_organisation(at)
+    except Busy as busy:
+        Logger().warning("paging by the plan", reason=str(busy))
+        emit({"PagingByPlan": 1})
+        return organisation()
+
+
+@cache
+def open_cases() -> DynamoOpenCases:
+    """Return the open cases of each unit."""
+    from allhours.aws.open_cases import DynamoOpenCases
+
+    return DynamoOpenCases(settings.records_table())
+
+
+@cache
+def handovers() -> DynamoHandovers:
+    """Return which handovers were told."""
+    from allhours.aws.handovers import DynamoHandovers
+
+    return DynamoHandovers(settings.records_table())
+
+
+@cache
+def plans() -> DynamoPlans:
+    """Return what the last night saw of each unit's plan."""
+    from allhours.aws.plans import DynamoPlans
+
+    return DynamoPlans(settings.records_table())
+
+
+@cache
+def gaps() -> DynamoGaps:
+    """Return the holes in the rota that are on record."""
+    from allhours.aws.gaps import DynamoGaps
+
+    return DynamoGaps(settings.records_table())

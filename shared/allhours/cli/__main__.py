@@ -32,12 +32,16 @@ COMMANDS = {
     "check": "Check organisation files and prove 400 days of cover",
     "compile": "Compile organisation files to the layer that functions read",
     "who": "Say who is on duty at an instant, and why",
-    "rota": "Show the rota between two dates as a table or a calendar",
+    "rota": "Show the rota between two dates as a table, a calendar or a picture",
+    "fairness": "Show how evenly duty is shared: hours, nights, weekends and holidays of each member",
+    "staffing": "Say how many people each interval needs, and what one more would save",
     "parse": "Turn a recorded answer or webhook body into items",
     "triage": "Show for each post its masked text, unit, priority and reason",
     "explain": "Say why an item went where it went, from the record",
-    "trace": "Show everything that happened to a case, from the record",
+    "page": "Pages that nobody has taken yet: list them, take one, hand one back",
+    "trace": "Show everything that happened to a case, or of late to a unit, from the record",
     "doctor": "Look over a deployed stack: what is not well, and what to do about it",
+    "change": "Change the rota by hand: overrides, swaps, leave, and members' private links",
     "redrive": "Send dead letters through again; safe to run twice",
 }
 """Every command, which is the module of that name, and its line in the help."""

@@ -27,7 +27,8 @@ def instant(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no instant: write 2027-03-28T01:00Z") from None
     if at.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no zone: write {text}Z for UTC, or +01:00 behind it")
+        zoned = f"{at.date()}T00:00Z" if _is_date(text) else f"{text}Z"
+        raise argparse.ArgumentTypeError(f"{text!r} has no zone: write {zoned} for UTC, or +01:00 for the Z")
     _in_our_time(at.year)
     return at.astimezone(UTC)
 
@@ -40,6 +41,14 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date: write 2027-03-28") from None
     _in_our_time(read.year)
     return read
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_our_time(year: int) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allhours.cli import arguments as shared
-from allhours.cli.cover import holes, utc
+from allhours.cli.cover import holes
 from allhours.cli.organisation_file import compiled, load, now
 from allhours.cli.terminal import fail, say, tell
+from allhours.domain.proof import utc
 
 if TYPE_CHECKING:
     import argparse
@@ -41,12 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
         for mistake in loaded.mistakes:
             fail(str(mistake))
         return 1
-    missing = [hole for hole in holes(loaded.organisation, loaded.accepted_gaps, at) if not hole.accepted]
+    missing = holes(loaded.organisation, at)
     if missing:
         first = missing[0]
         return fail(
-            f"{first.unit}: nobody from {utc(first.gap.start)} to {utc(first.gap.end)}, {len(missing)} gaps "
-            f"in all: allhours check {' '.join(map(str, arguments.files))} tells how to fill them"
+            f"{first.unit}: {first.sentence} from {utc(first.start)} to {utc(first.end)}, "
+            f"{len(missing)} holes in all: allhours check {' '.join(map(str, arguments.files))} "
+            "tells how to fill them"
         )
     folder: Path = arguments.output / PACKAGE
     folder.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from allhours.domain.organisation import Organisation
 
 
+_SMS_A_PHONE = 5.0  # US dollars a month; about a hundred SMS where they are dear
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing looked at: how it is, and what to do when it is not well."""
@@ -81,6 +84,8 @@ def examine(stack: Stack, organisation: Organisation, at: datetime) -> Iterator[
         well=pagers > 0,
         how=f"{pagers} subscriptions" if pagers else "nobody is subscribed: nobody would be paged",
     )
+    yield _reach(stack, organisation, at)
+    yield _sms(stack)
     letters = sum(1 for _ in stack.dead_letters.kept())
     yield Finding(
         what="dead letters",
@@ -92,6 +97,31 @@ def examine(stack: Stack, organisation: Organisation, at: datetime) -> Iterator[
         what="pages unsent",
         well=not late,
         how=f"{late} wait: look at the function Forward" if late else "none",
+    )
+
+
+def _reach(stack: Stack, organisation: Organisation, at: datetime) -> Finding:
+    """Return who did not acknowledge the last test page in time."""
+    silent = sorted(stack.reaches.unreachable(organisation, at))
+    if silent:
+        how = f"no answer from {', '.join(silent)}: see A test page was not answered in the runbook"
+    else:
+        how = "everybody answered" if organisation.test_pages else "none are sent: set test_pages in the file"
+    return Finding(what="test pages", well=not silent, how=how)
+
+
+def _sms(stack: Stack) -> Finding:
+    """Return whether SMS can be paid for: beyond the limit SNS drops them, and tells nobody."""
+    phones = stack.phones()
+    if not phones:
+        return Finding(what="SMS", well=True, how="no phone is subscribed")
+    limit = stack.sms_limit()
+    enough = limit >= phones * _SMS_A_PHONE
+    return Finding(
+        what="SMS",
+        well=enough,
+        how=f"{phones} phones, at most ${limit:g} a month"
+        + ("" if enough else ": pages beyond it are dropped, have it raised (docs/escalation.md)"),
     )
 
 

@@ -1,92 +1,68 @@
-"""Whether the plan asks more of a member than a person can give: two shifts at once, too short a rest."""
+"""Where in the file it stands that a member is on two shifts at once, or rests too little."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from allhours.cli.yaml_lines import Mistake, path_of
-from allhours.domain.rota import compile_rota
+from allhours.domain.proof import Kind, duty_findings, utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from datetime import datetime, timedelta
 
     from allhours.cli.yaml_lines import Document, Place
-    from allhours.domain.organisation import Organisation, Unit
+    from allhours.domain.organisation import Organisation
+    from allhours.domain.proof import Finding
 
-REST = timedelta(hours=11)  # Directive 2003/88/EC, article 3: a day's rest
-
-
-class _Duty(NamedTuple):
-    since: int
-    until: int
-    unit: str
-    shift: str
+_DAY = 86_400
 
 
 def check_duties(
     document: Document, organisation: Organisation, at: datetime, ahead: timedelta
 ) -> list[Mistake]:
-    """Tell who is on two shifts of a unit at once; warn of two units at once and of short rests."""
-    start = int(at.timestamp()) // 86_400 * 86_400
-    duties: dict[str, list[_Duty]] = defaultdict(list)
-    for unit in organisation.units.values():
-        for member, duty in _duties(unit, start, start + int(ahead.total_seconds())):
-            duties[member].append(duty)
-    warnings: dict[tuple[str, ...], tuple[Place, str]] = {}
-    told: set[tuple[str, ...]] = set()
-    for member, theirs in duties.items():
-        name = organisation.members[member].name
-        for before, after in pairwise(sorted(theirs)):
-            key = (member, before.unit, before.shift, after.unit, after.shift)
-            place = _place(document, after)
-            when = _instant(max(before.since, after.since))
-            if after.since < before.until and before.unit == after.unit:
-                if key not in told:
-                    document.tell(
-                        place, f"{name} is on shift {before.shift!r} at the same time, first at {when}"
-                    )
-                told.add(key)
-            elif after.since < before.until:
-                warnings.setdefault(
-                    key,
-                    (place, f"{name} is on duty for unit {before.unit!r} at the same time, first at {when}"),
-                )
-            elif 0 < after.since - before.until < REST.total_seconds():
-                hours = (after.since - before.until) / 3_600
-                text = f"{name} rests {hours:g} h after {before.shift!r}, first before {when}: 11 h are due"
-                warnings.setdefault(key, (place, text))
-    return sorted(
-        Mistake(
-            file=document.line_of(place)[0], line=document.line_of(place)[1], path=path_of(place), text=text
-        )
-        for place, text in warnings.values()
-    )
+    """Tell who is on two shifts at once or rests too little, with the mend; warn of what the file allows."""
+    start = int(at.timestamp()) // _DAY * _DAY
+    first: dict[tuple[object, ...], Finding] = {}
+    for finding in duty_findings(organisation, start, start + int(ahead.total_seconds())):
+        key = finding.kind, finding.member, finding.unit, finding.shift, finding.other
+        first.setdefault(key, finding)
+    warnings: list[Mistake] = []
+    for finding in first.values():
+        place = _place(document, finding)
+        first_at = _when(finding, organisation.rest, start)
+        text = f"{finding.sentence}, first {first_at}: {_mend(finding, organisation)}"
+        if finding.severity == "hole":
+            document.tell(place, text)
+        else:
+            file, line = document.line_of(place)
+            warnings.append(Mistake(file=file, line=line, path=path_of(place), text=text))
+    return sorted(warnings)
 
 
-def _duties(unit: Unit, start: int, end: int) -> Iterator[tuple[str, _Duty]]:
-    """Yield each member's duties of a unit, shift by shift, so that none hides another."""
-    for shift in unit.rota.shifts:
-        rota = compile_rota(replace(unit.rota, shifts=(shift,), needs=()), (), start, end)
-        found = {
-            (duty.member, duty.since, duty.until) for segment in rota.segments for duty in segment.duties
-        }
-        for member, since, until in found:
-            if member:
-                yield member, _Duty(since, until, unit.unit_id, shift.shift_id)
+def _mend(finding: Finding, organisation: Organisation) -> str:
+    """Say what can be done, and who could take the first of it."""
+    name = organisation.members[finding.member].name
+    alone = finding.other == (finding.unit, finding.shift)  # one shift that never ends
+    mend = f"take {name} off {'part of it' if alone else 'one of them'}"
+    if finding.kind is Kind.DOUBLE and finding.other[0] != finding.unit:
+        mend += ", or say `units_at_once: true` of them"
+    return f"{mend}, or: {finding.fill.action}" if finding.fill else mend
 
 
-def _place(document: Document, duty: _Duty) -> Place:
-    place: Place = ("units", duty.unit, "shifts")
+def _when(finding: Finding, rest: int, start: int) -> str:
+    if finding.kind is not Kind.REST:
+        return f"at {utc(finding.start)}"
+    if finding.seconds < rest:  # a rest that is too short, before the shift that ends it
+        return f"before {utc(finding.end)}"
+    return f"at {utc(max(start, finding.start))}"
+
+
+def _place(document: Document, finding: Finding) -> Place:
+    """Find the shift; one that covers a holiday is named `id (holiday, covered)`."""
+    place: Place = ("units", finding.unit, "shifts")
     value = document.values
     for part in place:
         value = value[part]  # type: ignore[assignment,index]
-    number = [shift["id"] for shift in value].index(duty.shift)  # type: ignore[index]
-    return (*place, number)
-
-
-def _instant(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
+    names = [shift["id"] for shift in value]  # type: ignore[index]
+    shift = finding.shift.partition(" (")[0]
+    return (*place, names.index(shift)) if shift in names else place

@@ -50,6 +50,8 @@ def sentences(row: Mapping[str, Any]) -> Iterator[str]:
             f"because {event['reason']} ({event['step']}){on_duty}; "
             f"case {row['case_id']} version {event['case_version']}"
         )
+        if held := event.get("holding_answer"):
+            yield f"  would send ({held['language']}, nobody is there until {held['until']}): {held['text']}"
     if item.get("masked"):
         yield f"  masked at the door: {', '.join(item['masked'])}"
     if row["deleted"]:

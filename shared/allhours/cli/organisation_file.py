@@ -11,17 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import holidays
 
+from allhours.cli.checks import covering_desks, moment, seconds
 from allhours.cli.duties import check_duties
 from allhours.cli.organisation_schema import DAYS
-from allhours.cli.references import check_references, each_handle, seconds
+from allhours.cli.people_checks import check_people
+from allhours.cli.promise_checks import check_promises
+from allhours.cli.references import check_references, each_handle
 from allhours.cli.shape import check_shape
 from allhours.cli.yaml_lines import Document, Mistake, read
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
 from allhours.domain.instants import tzdata_version
-from allhours.domain.organisation import Account, Member, Organisation, Rule, Unit
+from allhours.domain.organisation import Account, Organisation, Rule, TestPages, Unit
+from allhours.domain.people import Certificate, Leave, Member, Site
+from allhours.domain.proof import OPERATIONS
 from allhours.domain.rota import Desk, Need, Rotation, Shift, UnitRota
 from allhours.domain.routing import folded
+from allhours.domain.service_level import ServiceLevel
 from allhours.networks import network_module
 
 if TYPE_CHECKING:
@@ -30,15 +36,7 @@ if TYPE_CHECKING:
 
 PROVED_FOR = timedelta(days=400)  # a year and more, so that every clock change and holiday is met
 _YEARS = 3  # of holidays in the compiled file: this one and the next two
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptedGap:
-    """Hours of a unit that are known to be without cover, in UTC seconds."""
-
-    unit: str
-    start: int
-    end: int
+_OPERATIONS_LADDER = ({"after": "0m", "notify": "company_duty", "repeat": "30m", "times": 3, "alarm": True},)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,6 @@ class Loaded:
     organisation: Organisation | None
     mistakes: tuple[Mistake, ...]
     warnings: tuple[Mistake, ...] = ()
-    accepted_gaps: tuple[AcceptedGap, ...] = ()
     lines: Mapping[tuple[str | int, ...], tuple[str, int]] = field(default_factory=dict)
 
 
@@ -63,7 +60,8 @@ def load(files: Sequence[Path], at: datetime) -> Loaded:
     if not document.values:
         return _refused(document)
     broken = check_shape(document)
-    check_references(document, broken)
+    for check in (check_people, check_references, check_promises):
+        check(document, broken)
     if document.mistakes:
         return _refused(document)
     organisation = _organisation(document.values, hashlib.sha256(document.raw).hexdigest()[:12], at)
@@ -74,7 +72,6 @@ def load(files: Sequence[Path], at: datetime) -> Loaded:
         organisation=organisation,
         mistakes=(),
         warnings=tuple(warnings),
-        accepted_gaps=tuple(_accepted(document.values)),
         lines=document.lines,
     )
 
@@ -90,15 +87,10 @@ def compiled(organisation: Organisation) -> str:
     )
 
 
-def _accepted(body: Mapping[str, Any]) -> Iterable[AcceptedGap]:
-    for unit, each in body["units"].items():
-        for gap in each.get("accepted_gaps", ()):
-            begin, end = datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["until"])
-            yield AcceptedGap(unit=unit, start=int(begin.timestamp()), end=int(end.timestamp()))
-
-
 def _organisation(body: Mapping[str, Any], revision: str, at: datetime) -> Organisation:
     networks = body.get("networks", {})
+    sites = {site: _site(site, each, at.year) for site, each in body.get("sites", {}).items()}
+    operations = _ladder(body.get("operations_escalation", _OPERATIONS_LADDER), body)
     accounts = {
         account: Account(
             account_id=account,
@@ -118,23 +110,23 @@ def _organisation(body: Mapping[str, Any], revision: str, at: datetime) -> Organ
         revision=revision,
         tzdata=tzdata_version(),
         fallback_unit=body["fallback_unit"],
-        members={
-            member: Member(
-                member_id=member,
-                name=each["name"],
-                zone=each["tz"],
-                contact=MappingProxyType(dict(each.get("contact", {}))),
-            )
-            for member, each in body["members"].items()
-        },
-        units={unit: _unit(unit, each, at) for unit, each in body["units"].items()},
+        members={member: _member(member, each, sites) for member, each in body["members"].items()},
+        units={unit: _unit(unit, each, body, sites, at.year) for unit, each in body["units"].items()},
         accounts=accounts,
         rules=tuple(_rule(rule) for rule in body.get("rules", ())),
         silent_after={
             name: _duration(each["silent_after"]) for name, each in networks.items() if "silent_after" in each
         },
         retention=_duration(body.get("retention", "90d")),
-        escalation=MappingProxyType({unit: _escalation(unit, body) for unit in body["units"]}),
+        escalation=MappingProxyType(
+            {unit: _escalation(each, body) or operations for unit, each in body["units"].items()}
+            | {OPERATIONS: operations}
+        ),
+        sites=MappingProxyType(sites),
+        company_duty=body.get("company_duty", ""),
+        rest=_rest(body),
+        announce_gaps=_announced(body.get("announce_gaps", ("14d", "72h", "24h"))),
+        test_pages=_test_pages(body["test_pages"]) if "test_pages" in body else None,
     )
 
 
@@ -159,8 +151,44 @@ def _handle(
     )
 
 
-def _unit(unit: str, body: Mapping[str, Any], at: datetime) -> Unit:
-    desks = {desk: _desk(desk, each, at) for desk, each in body["desks"].items()}
+def _site(site: str, body: Mapping[str, Any], year: int) -> Site:
+    return Site(
+        site_id=site, zone=body["tz"], country=body.get("country", ""), holidays=_holidays(body, year)
+    )
+
+
+def _member(member: str, body: Mapping[str, Any], sites: Mapping[str, Site]) -> Member:
+    zone = sites[body["site"]].zone if "site" in body else body["tz"]
+    return Member(
+        member_id=member,
+        name=body["name"],
+        zone=zone,
+        contact=MappingProxyType(dict(body.get("contact", {}))),
+        site=body.get("site", ""),
+        languages=tuple(body.get("languages", ())),
+        certificates=tuple(_certificate(each, zone) for each in body.get("certificates", ())),
+        leave=tuple(
+            Leave(
+                start=moment(zone, away["from"]),
+                end=moment(zone, away["until"]),
+                reason=away.get("reason", ""),
+            )
+            for away in body.get("leave", ())
+        ),
+        units_at_once=body.get("units_at_once", False),
+    )
+
+
+def _certificate(body: str | Mapping[str, str], zone: str) -> Certificate:
+    if isinstance(body, str):
+        return Certificate(certificate_id=body)
+    return Certificate(certificate_id=body["id"], valid_until=moment(zone, body["until"]))
+
+
+def _unit(
+    unit: str, body: Mapping[str, Any], whole: Mapping[str, Any], sites: Mapping[str, Site], year: int
+) -> Unit:
+    desks = {desk: _desk(desk, each, sites, year) for desk, each in body["desks"].items()}
     shifts = tuple(_shift(each) for each in body["shifts"])
     turns = [member for shift in shifts if shift.rotation for member in shift.rotation.members]
     return Unit(
@@ -174,20 +202,42 @@ def _unit(unit: str, body: Mapping[str, Any], at: datetime) -> Unit:
             needs=tuple(_need(each) for each in body.get("min_staff", ())),
             fallback=body["fallback"],
             choose=body.get("choose", "order"),
+            rest=_rest(whole),
         ),
         reopen_within=_duration(body.get("reopen_within", "7d")),
         members=tuple(
             dict.fromkeys([*(member for desk in desks.values() for member in desk.members), *turns])
         ),
+        head=body.get("head", ""),
+        certificates=tuple(body.get("certificates", ())),
+        languages=tuple(body.get("languages", ())),
+        handover=body.get("handover", "move"),
+        holding_answer=MappingProxyType(dict(body.get("holding_answer", {}))),
+        service_levels=tuple(
+            _service_level(each) for each in body.get("service_levels", whole.get("service_levels", ()))
+        ),
+        accepted_gaps=tuple(
+            (moment("UTC", gap["from"]), moment("UTC", gap["until"])) for gap in body.get("accepted_gaps", ())
+        ),
     )
 
 
-def _desk(desk: str, body: Mapping[str, Any], at: datetime) -> Desk:
+def _service_level(body: Mapping[str, Any]) -> ServiceLevel:
+    return ServiceLevel(
+        priority=body["priority"],
+        first_answer=seconds(body.get("first_answer", "0s")),
+        resolution=seconds(body.get("resolution", "0s")),
+        clock=body.get("clock", "wall"),
+    )
+
+
+def _desk(desk: str, body: Mapping[str, Any], sites: Mapping[str, Site], year: int) -> Desk:
+    site = sites.get(body.get("site", ""))
     return Desk(
         desk_id=desk,
-        zone=body["tz"],
+        zone=site.zone if site else body["tz"],
         members=tuple(body.get("members", ())),
-        holidays=_holidays(body.get("holidays", {}), at.year),
+        holidays=site.holidays if site else _holidays(body.get("holidays", {}), year),
         concurrency=body.get("concurrency", 1),
     )
 
@@ -203,13 +253,15 @@ def _holidays(wanted: Mapping[str, Any], year: int) -> frozenset[date]:
 
 def _shift(body: Mapping[str, Any]) -> Shift:
     valid, rotation = body.get("valid", {}), body.get("rotation")
+    cover_from = covering_desks(body)
     return Shift(
         shift_id=body["id"],
         desk=body["desk"],
         days=_days(body["days"]),
         start=_minute(body["start"]),
         end=_minute(body["end"]),
-        on_holiday=body.get("on_holiday", "keep"),
+        on_holiday="cover" if cover_from else body.get("on_holiday", "keep"),
+        cover_from=cover_from,
         valid_from=date.fromisoformat(valid["from"]) if valid.get("from") else None,
         valid_until=date.fromisoformat(valid["until"]) if valid.get("until") else None,
         rotation=_rotation(rotation) if rotation else None,
@@ -233,6 +285,8 @@ def _need(body: Mapping[str, Any]) -> Need:
         end=_minute(body["end"]),
         zone=body["tz"],
         need=body["need"],
+        certificates=tuple(body.get("certificates", ())),
+        languages=tuple(body.get("languages", ())),
     )
 
 
@@ -243,6 +297,10 @@ def _days(days: Sequence[str]) -> frozenset[int]:
 def _minute(clock: str) -> int:
     hours, _, minutes = clock.partition(":")
     return int(hours) * 60 + int(minutes)
+
+
+def _rest(body: Mapping[str, Any]) -> int:
+    return seconds(body.get("rest", "11h"))
 
 
 def _duration(written: str) -> timedelta:
@@ -263,19 +321,36 @@ def _rule(body: Mapping[str, Any]) -> Rule:
     )
 
 
-def _escalation(unit: str, body: Mapping[str, Any]) -> tuple[Step, ...]:
-    """Return a unit's ladder with instants as seconds and heads and duties as the members they are."""
-    written = body["units"][unit]
-    stands_for = {"unit_head": written.get("head"), "company_duty": body.get("company_duty")}
+def _escalation(unit: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[Step, ...]:
+    """Return a unit's ladder: its own or the one of all units."""
+    return _ladder(unit.get("escalation", body.get("escalation", ())), body, unit.get("head", ""))
+
+
+def _ladder(steps: Iterable[Mapping[str, Any]], body: Mapping[str, Any], head: str = "") -> tuple[Step, ...]:
+    """Return a ladder with lengths as seconds, and heads and duties as the members they are."""
+    stands_for = {"unit_head": head, "company_duty": body.get("company_duty")}
     return tuple(
         Step(
             after=seconds(step["after"]),
             notify=f"member:{member}" if (member := stands_for.get(step["notify"])) else step["notify"],
-            repeat=seconds(step["repeat"]) if "repeat" in step else 0,
+            repeat=seconds(step.get("repeat", "0s")),
             times=step.get("times", 1),
             alarm=step.get("alarm", False),
         )
-        for step in written.get("escalation", body.get("escalation", ()))
+        for step in steps
+    )
+
+
+def _announced(lengths: Iterable[str]) -> tuple[int, ...]:
+    """Return how many seconds before it begins a gap is announced, the earliest first, and its beginning."""
+    return tuple(sorted({*map(seconds, lengths), 0}, reverse=True))
+
+
+def _test_pages(body: Mapping[str, str]) -> TestPages:
+    return TestPages(
+        weekday=DAYS.index(body["day"]),
+        minute=_minute(body["at"]),
+        within=seconds(body.get("within", "8h")),
     )
 
 

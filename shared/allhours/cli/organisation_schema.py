@@ -42,7 +42,7 @@ def _id(description: str) -> Schema:
 
 
 def _duration(description: str, **more: object) -> Schema:
-    return _shaped(description, r"^\d{1,5}[mhd]$", 'write a length as "30m", "6h" or "90d"', **more)
+    return _shaped(description, r"^\d{1,5}[smhd]$", 'write a length as "30s", "30m", "6h" or "90d"', **more)
 
 
 def _whole(description: str, least: int, most: int, **more: object) -> Schema:
@@ -56,6 +56,12 @@ def _date(description: str) -> Schema:
 def _instant(description: str) -> Schema:
     mend = 'write an instant with its offset, as "2027-01-31T09:00Z"'
     return _shaped(description, r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$", mend)
+
+
+def _date_or_instant(description: str) -> Schema:
+    pattern = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
+    mend = 'write a date as 2027-01-31, or an instant with its offset, as "2027-01-31T09:00Z"'
+    return _shaped(description, pattern, mend)
 
 
 def _clock(description: str, *, end: bool = False) -> Schema:
@@ -116,22 +122,40 @@ _HANDLES: Schema = {
     "anyOf": [_HANDLE_NAME, _HANDLE, _list(_ONE_HANDLE, "several handles", minItems=1)],
     "errorMessage": "write a handle as a text, as a mapping with `handle`, or as a list of those",
 }
+_LANGUAGE = _shaped("a language", r"^[a-z]{2,3}$", 'write a language as "en"')
 _STEP = _object(
     "one step of an escalation",
     {
-        "after": _duration("since the case became overdue"),
+        "after": _duration("since the page's beginning"),
         "notify": _shaped(
             "who is paged",
             r"^(on_shift|unit_head|company_duty|member:\S+|desk:\S+)$",
             "write on_shift, unit_head, company_duty, member:<id> or desk:<id>",
         ),
         "repeat": _duration("how long until it is repeated"),
-        "times": _whole("how often it is repeated", 1, 100),
+        "times": _whole("how often it is made in all, with `repeat`", 1, 100),
         "alarm": {"type": "boolean", "description": "raise the alarm; the last step must"},
     },
     ("after", "notify"),
 )
-_ESCALATION = _list(_STEP, "who is paged when a case is overdue, in order", minItems=1)
+_ESCALATION = _list(_STEP, "who is paged, in order, until somebody acknowledges it", minItems=1)
+_SERVICE_LEVELS = _list(
+    _object(
+        "what is promised for one priority",
+        {
+            "priority": _whole("1 urgent, 2 high, 3 normal", 1, 3),
+            "first_answer": _duration("until the first answer"),
+            "resolution": _duration("until the case is closed"),
+            "clock": {
+                "enum": ["wall", "staffed"],
+                "default": "wall",
+                "description": "whether it runs always, or only while somebody is on duty for the unit",
+            },
+        },
+        ("priority",),
+    ),
+    "how soon a case is answered and resolved, by priority",
+)
 _NEED = _object(
     "how many people at least",
     {
@@ -140,26 +164,75 @@ _NEED = _object(
         "end": _clock("until; not after the start means next day", end=True),
         "tz": _text("IANA time zone"),
         "need": _whole("people on duty", 0, 1000),
+        "certificates": _list(_id("a certificate"), "only people who hold all of these are counted"),
+        "languages": _list(_LANGUAGE, "only people who speak all of these are counted"),
     },
     ("days", "start", "end", "tz", "need"),
+)
+_CALENDAR: Schema = {
+    "country": _shaped("ISO 3166 country", r"^[A-Z]{2}$", 'write a country as "GB"'),
+    "subdiv": _text("its part, as the holidays package names it"),
+    "add": _list(_date("a date"), "further holidays"),
+    "drop": _list(_date("a date"), "days that are none here"),
+}
+_SITE = _object(
+    "a place where people work, and its public holidays",
+    {"tz": _text("IANA time zone"), **_CALENDAR},
+    ("tz",),
+)
+_MEMBER = _object(
+    "one of us",
+    {
+        "name": _text("name for people"),
+        "site": _id("where they work"),
+        "tz": _text("IANA time zone, where they work at no site"),
+        "contact": _object(
+            "where pages reach them", {"sns": _text("name of their subscription to pages")}, ("sns",)
+        ),
+        "languages": _list(_LANGUAGE, "what they speak"),
+        "certificates": _list(
+            {
+                "anyOf": [
+                    _id("a certificate"),
+                    _object(
+                        "a certificate that ends",
+                        {"id": _id("a certificate"), "until": _date("first day without it")},
+                        ("id", "until"),
+                    ),
+                ],
+                "errorMessage": "write a certificate as an id or as {id: fca, until: 2027-05-01}",
+            },
+            "what they are allowed to do",
+        ),
+        "leave": _list(
+            _object(
+                "a planned absence, by the member's clock",
+                {
+                    "from": _date_or_instant("first day of it"),
+                    "until": _date_or_instant("first day back"),
+                    "reason": _text("for people"),
+                },
+                ("from", "until"),
+            ),
+            "when they are away",
+        ),
+        "units_at_once": {
+            "type": "boolean",
+            "default": False,
+            "description": "whether they may be on duty for several units at a time",
+        },
+    },
+    ("name",),
 )
 _DESK = _object(
     "a team in one time zone",
     {
-        "tz": _text("IANA time zone"),
+        "site": _id("where it works: time zone and holidays"),
+        "tz": _text("IANA time zone, for a desk at no site"),
         "members": _list(_id("a member"), "who works there; on shift together where a shift has no rotation"),
         "concurrency": _whole("cases that a member handles at a time", 1, 100, default=1),
-        "holidays": _object(
-            "public holidays of the desk, for shifts with `on_holiday: skip`",
-            {
-                "country": _shaped("ISO 3166 country", r"^[A-Z]{2}$", 'write a country as "GB"'),
-                "subdiv": _text("its part, as the holidays package names it"),
-                "add": _list(_date("a date"), "further holidays"),
-                "drop": _list(_date("a date"), "days that are none here"),
-            },
-        ),
+        "holidays": _object("public holidays of a desk at no site", _CALENDAR),
     },
-    ("tz",),
 )
 _ROTATION = _object(
     "members who take turns",
@@ -172,6 +245,18 @@ _ROTATION = _object(
     },
     ("members", "anchor"),
 )
+_ON_HOLIDAY = "write keep, skip or {cover_from: <desk>}"
+_COVER = _object(
+    "another desk covers it",
+    {
+        "cover_from": {
+            "anyOf": [_id("a desk of the unit"), _list(_id("a desk of the unit"), "in order", minItems=1)],
+            "errorMessage": "write a desk or a list of desks",
+            "description": "desks of the unit; the first that has no holiday itself covers it",
+        }
+    },
+    ("cover_from",),
+)
 _SHIFT = _object(
     "hours of a desk, by its local clock",
     {
@@ -181,9 +266,10 @@ _SHIFT = _object(
         "start": _clock("from"),
         "end": _clock("until; not after the start means next day, 24:00 the next midnight", end=True),
         "on_holiday": {
-            "enum": ["keep", "skip"],
+            "anyOf": [{"type": "string", "enum": ["keep", "skip"], "errorMessage": _ON_HOLIDAY}, _COVER],
+            "errorMessage": _ON_HOLIDAY,
             "default": "keep",
-            "description": "whether it is worked on a holiday",
+            "description": "whether it is worked on a holiday of its desk, or another desk covers it",
         },
         "valid": _object(
             "dates between which it holds",
@@ -234,7 +320,23 @@ _UNIT = _object(
         "min_staff": _list(_NEED, "how many people at least; one at all times where left out"),
         "desks": _by_id(_DESK, "its teams, in the order in which they are asked"),
         "shifts": _list(_SHIFT, "its weekly hours"),
+        "certificates": _list(_id("a certificate"), "what everybody on duty must hold"),
+        "languages": _list(_LANGUAGE, "what everybody on duty must speak"),
         "escalation": _ESCALATION,
+        "service_levels": _SERVICE_LEVELS,
+        "handover": {
+            "enum": ["move", "queue"],
+            "default": "move",
+            "description": "whether open cases of who leaves move to the next owner or back to the desk",
+        },
+        "holding_answer": {
+            "type": "object",
+            "description": "what a customer may be told while nobody is there, by language",
+            "propertyNames": _LANGUAGE,
+            "additionalProperties": _text(
+                "a text in which {time} is when somebody is there again", maxLength=250
+            ),
+        },
         "reopen_within": _duration("how long its author may reopen a closed case", default="7d"),
         "accepted_gaps": _list(_GAP, "gaps that do not fail the check"),
     },
@@ -256,9 +358,7 @@ _RULE = _object(
             _shaped("a hashtag", r"^#?\w+$", "a hashtag is letters, digits and _, without spaces"),
             "hashtags, # may be left out",
         ),
-        "languages": _list(
-            _shaped("a language", r"^[a-z]{2,3}$", 'write a language as "en"'), "only posts in one of these"
-        ),
+        "languages": _list(_LANGUAGE, "only posts in one of these"),
         "networks": _list({"enum": list(NETWORKS)}, "only posts on one of these"),
         "priority": _whole("1 urgent (pages), 2 high, 3 normal, 4 no action", 1, 4),
         "ignore": {"type": "boolean", "description": "a public post that it matches first opens no case"},
@@ -282,8 +382,21 @@ SCHEMA: Schema = {
         {
             "version": {"const": 1, "description": "of this format"},
             "organisation": _object("who we are", {"name": _text("name for people")}, ("name",)),
-            "horizon_weeks": _whole("how far ahead gaps are looked for", 1, 52, default=8),
-            "announce_gap_hours": _whole("how long before it begins a gap is announced", 1, 720, default=24),
+            "announce_gaps": _list(
+                _duration("a length"),
+                "how long before it begins a gap is announced; at its beginning it always is",
+                default=["14d", "72h", "24h"],
+            ),
+            "rest": _duration("between two duties of a member, at least; 0m asks for none", default="11h"),
+            "test_pages": _object(
+                "a page to each member every week, by the member's clock",
+                {
+                    "day": {"enum": list(DAYS), "description": "weekday"},
+                    "at": _clock("when"),
+                    "within": _duration("who has not acknowledged by then is unreachable", default="8h"),
+                },
+                ("day", "at"),
+            ),
             "retention": _duration("how long cases and items are kept, 30 days at least", default="90d"),
             "fallback_unit": _id("unit that decides where no rule does"),
             "company_duty": _id("member who is paged last (escalation's company_duty)"),
@@ -291,23 +404,12 @@ SCHEMA: Schema = {
                 **_object("by network", dict.fromkeys(NETWORKS, _NETWORK)),
                 "x-noun": "network",
             },
-            "members": _by_id(
-                _object(
-                    "one of us",
-                    {
-                        "name": _text("name for people"),
-                        "tz": _text("IANA time zone"),
-                        "contact": {
-                            **_TEXTS,
-                            "description": "where pages reach them, for example {sns: ana}",
-                        },
-                    },
-                    ("name", "tz"),
-                ),
-                "everybody who may be on duty",
-            ),
+            "sites": _by_id(_SITE, "places where people work"),
+            "members": _by_id(_MEMBER, "everybody who may be on duty"),
             "units": _by_id(_UNIT, "business units"),
             "escalation": {**_ESCALATION, "description": "of every unit that has none of its own"},
+            "operations_escalation": {**_ESCALATION, "description": "of pages about the system itself"},
+            "service_levels": {**_SERVICE_LEVELS, "description": "of every unit that has none of its own"},
             "rules": _list(_RULE, "routing rules; the first that matches and names a unit gives the unit"),
         },
         ("version", "organisation", "fallback_unit", "members", "units"),

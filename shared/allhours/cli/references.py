@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cache
-from importlib import resources
-from itertools import pairwise
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import holidays
-
+from allhours.cli.checks import Checks, covering_desks, seconds
 from allhours.cli.patterns import fault_of
-from allhours.cli.shape import did_you_mean
-from allhours.domain.errors import BadInput
-from allhours.domain.instants import zone_named
 from allhours.domain.routing import folded
 from allhours.networks import network_module
 
@@ -28,59 +20,17 @@ if TYPE_CHECKING:
 NEEDS_NATIVE_ID = ("x", "facebook")  # their calls name the handle by the network's id
 _FIRES = ("words", "hashtags", "patterns")
 REREAD_WITHIN = 30  # days; so long edits and deletions are looked for
-_SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
-
-
-def seconds(duration: str) -> int:
-    """Return the seconds of a length such as 10m."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
 def check_references(document: Document, broken: set[Place]) -> None:
     """Tell every mistake that takes more than one value to see; what has the wrong shape is passed over."""
-    _Check(document, broken).all()
+    _References(document, broken).all()
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
-    document: Document
-    broken: set[Place]
+class _References(Checks):
+    """The checks, in the file's order."""
 
-    def tell(self, place: Place, text: str) -> None:
-        self.document.tell(place, text)
-
-    def fits(self, place: Place) -> bool:
-        """Tell whether a value and all in it has the right shape."""
-        return not any(wrong[: len(place)] == place or place[: len(wrong)] == wrong for wrong in self.broken)
-
-    def at(self, *place: str | int) -> Any:  # noqa: ANN401 - the schema has told what stands there
-        """Return the value at a place, or nothing where there is none of the right shape."""
-        value: Any = self.document.values
-        for part in place:
-            value = value.get(part) if isinstance(value, dict) else None
-        return value if self.fits(place) else None
-
-    def each(self, *place: str | int) -> Iterator[tuple[Place, Any]]:
-        """Yield the entries of a mapping or list that have the right shape."""
-        value: Any = self.document.values
-        for part in place:
-            value = value.get(part) if isinstance(value, dict) else None
-        keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
-        for key in keys:
-            if self.fits((*place, key)):
-                yield (*place, key), value[key]
-
-    def ids(self, *place: str) -> list[str]:
-        """Return the ids in a mapping, whatever shape their values have."""
-        value: Any = self.document.values
-        for part in place:
-            value = value.get(part) if isinstance(value, dict) else None
-        return list(value) if isinstance(value, dict) else []
-
-    def is_known(self, place: Place, name: str, known: list[str], noun: str) -> None:
-        """Tell a name that is none of the known."""
-        if name not in known:
-            self.tell(place, f"no {noun} is called {name!r}; {did_you_mean(name, known)}")
+    __slots__ = ()
 
     def all(self) -> None:
         """Check the whole document."""
@@ -94,29 +44,15 @@ class _Check:
         if (retention := self.at("retention")) is not None and seconds(retention) < REREAD_WITHIN * 86_400:
             text = f"{retention} is shorter than the {REREAD_WITHIN} days for which deletions are looked for"
             self.tell(("retention",), f"{text}: write {REREAD_WITHIN}d or more")
-        for place, member in self.each("members"):
-            self.zone((*place, "tz"), member["tz"])
         for unit in units:
             self.unit(unit, members)
-        self.escalation(("escalation",), {}, members)
         self.handles()
         self.rules(units)
-
-    def zone(self, place: Place, zone: str) -> None:
-        """Tell a time zone that does not exist."""
-        try:
-            zone_named(zone)
-        except BadInput:
-            self.tell(place, f"no time zone is called {zone!r}; {did_you_mean(zone, zones())}")
 
     def unit(self, unit: str, members: list[str]) -> None:
         """Check one unit, part by part."""
         place = ("units", unit)
         desks = self.ids("units", unit, "desks")
-        whole = self.document.values["units"]
-        body = whole.get(unit) if isinstance(whole, dict) else None
-        if not isinstance(body, dict):
-            return
         if self.at(*place, "shifts") == []:
             self.tell((*place, "shifts"), "nobody answers this unit: give it a shift")
         if self.at(*place, "choose") == "least_open":
@@ -128,7 +64,7 @@ class _Check:
             self.is_known((*place, "head"), head, members, "member")
         self.fallback((*place, "fallback"), unit, desks, members)
         for desk_place, desk in self.each(*place, "desks"):
-            self.zone((*desk_place, "tz"), desk["tz"])
+            self.home(desk_place, desk)
             for number, member in enumerate(desk.get("members", ())):
                 self.is_known((*desk_place, "members", number), member, members, "member")
             if "holidays" in desk:
@@ -137,7 +73,6 @@ class _Check:
             self.zone((*need_place, "tz"), need["tz"])
             self.lasts(need_place, need)
         self.shifts(place, desks, members)
-        self.escalation((*place, "escalation"), body, members)
         self.accepted_gaps(place)
 
     def fallback(self, place: Place, unit: str, desks: list[str], members: list[str]) -> None:
@@ -169,6 +104,27 @@ class _Check:
                 self.tell((*shift_place, "valid"), "ends before it begins")
             if rotation := shift.get("rotation"):
                 self.rotation((*shift_place, "rotation"), rotation, members)
+            self.cover((*shift_place, "on_holiday", "cover_from"), shift, place, desks)
+
+    def cover(self, place: Place, shift: dict[str, Any], unit: Place, desks: list[str]) -> None:
+        """Check which desks cover a shift on a holiday."""
+        for desk in covering_desks(shift):
+            self.is_known(place, desk, desks, "desk of the unit")
+            if desk == shift["desk"]:
+                self.tell(place, f"{desk!r} is the shift's own desk, which has the holiday: name another")
+            elif desk in desks and not self.works_at(unit, desk):
+                self.tell(place, f"desk {desk!r} names nobody who could cover: give it `members`")
+
+    def works_at(self, unit: Place, desk: str) -> bool:
+        """Tell whether a desk has members, or a rotation of any; yes where it is hard to tell."""
+        shifts = self.at(*unit, "shifts")
+        body = self.at(*unit, "desks", desk)
+        return (
+            body is None
+            or shifts is None
+            or bool(body.get("members"))
+            or any(shift["desk"] == desk and "rotation" in shift for shift in shifts)
+        )
 
     def rotation(self, place: Place, rotation: dict[str, Any], members: list[str]) -> None:
         """Check who takes turns."""
@@ -188,58 +144,6 @@ class _Check:
                 place,
                 f'lasts no time ({hours["start"]} to {hours["end"]}): a whole day is "00:00" to "24:00"',
             )
-
-    def day(self, place: Place, day: str) -> None:
-        """Tell a date that no calendar has."""
-        try:
-            date.fromisoformat(day)
-        except ValueError:
-            self.tell(place, f"{day} is no date")
-
-    def holidays(self, place: Place, wanted: dict[str, Any]) -> None:
-        """Check what the holidays package is asked for."""
-        for name in ("add", "drop"):
-            for number, day in enumerate(wanted.get(name, ())):
-                self.day((*place, name, number), day)
-        countries = holidays.list_supported_countries()
-        country, subdiv = wanted.get("country"), wanted.get("subdiv")
-        if country is None:
-            if subdiv is not None:
-                self.tell((*place, "subdiv"), "needs a country")
-            return
-        self.is_known((*place, "country"), country, list(countries), "country with known holidays")
-        if subdiv is not None and country in countries:
-            self.is_known((*place, "subdiv"), subdiv, countries[country], f"part of {country}")
-
-    def escalation(self, place: Place, unit: dict[str, Any], members: list[str]) -> None:
-        """Check that a ladder climbs, calls people who exist, and ends with an alarm."""
-        steps: list[dict[str, Any]] = self.at(*place) or []
-        for number, step in enumerate(steps):
-            self.called((*place, number, "notify"), step["notify"], unit, members)
-        for number, (before, step) in enumerate(pairwise(steps), 1):
-            if seconds(step["after"]) < seconds(before["after"]):
-                text = f"{step['after']} is earlier than the step before it ({before['after']})"
-                self.tell((*place, number, "after"), text)
-        if steps and not steps[-1].get("alarm"):
-            text = "the last step raises no alarm, so a case can be forgotten: add `alarm: true`"
-            self.tell((*place, len(steps) - 1), text)
-
-    def called(self, place: Place, notify: str, unit: dict[str, Any], members: list[str]) -> None:
-        """Check whom a step calls; `unit` is empty for the ladder of all units."""
-        kind, _, name = notify.partition(":")
-        if kind == "member":
-            self.is_known(place, name, members, "member")
-        elif kind == "desk" and unit:
-            self.is_known(place, name, list(unit.get("desks") or ()), "desk of the unit")
-        elif kind == "desk":
-            self.tell(place, "names a desk, and each unit has its own: write on_shift")
-        elif kind == "company_duty" and "company_duty" not in self.document.values:
-            self.tell(place, "nobody has it: write `company_duty: <member>` at the top")
-        elif kind == "unit_head":
-            users = [unit] if unit else [body for _, body in self.each("units") if "escalation" not in body]
-            for each in users:
-                if "head" not in each:
-                    self.tell(place, f"unit {each.get('title')!r} has no head: give it `head: <member>`")
 
     def accepted_gaps(self, place: Place) -> None:
         """Check the instants of gaps that are accepted."""
@@ -349,9 +253,3 @@ def _hides(earlier: dict[str, Any], later: dict[str, Any]) -> bool:
     unit_decided = "unit" in earlier or "unit" not in later
     priority_decided = 0 < earlier.get("priority", 0) <= later.get("priority", 9) or "priority" not in later
     return narrower and (fires_always or covered) and unit_decided and priority_decided
-
-
-@cache
-def zones() -> tuple[str, ...]:
-    """Return the names of all time zones."""
-    return tuple((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())

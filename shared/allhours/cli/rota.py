@@ -1,20 +1,25 @@
-"""Show the rota between two dates as a table or a calendar.
+"""Show the rota between two dates as a table, a calendar or a picture.
 
-Dates are UTC's and both belong to it. A calendar (`--ics`) holds UTC instants, because calendar programs
-read a wall time that a clock change skips differently from us.
+Both dates belong to it; they are UTC's, or those of `--zone`. With `--stack` the changes made in the deployed
+system count too.
 """
 
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allhours.cli import arguments as shared
-from allhours.cli.cover import utc
-from allhours.cli.terminal import table, tell
+from allhours.cli import deployed
+from allhours.cli.organisation_file import now
+from allhours.cli.terminal import say, table, tell
+from allhours.domain.calendar import calendar_of_member, calendar_of_units, rota_of
 from allhours.domain.errors import BadInput
-from allhours.domain.rota import compile_rota
+from allhours.domain.instants import instant
+from allhours.domain.proof import utc
 
 if TYPE_CHECKING:
     import argparse
@@ -24,55 +29,80 @@ if TYPE_CHECKING:
     from allhours.domain.rota import Duty, Rota, Segment
 
 _LONGEST = 3_660  # days: ten years
-_OCTETS = 75  # of a line, RFC 5545 section 3.1
+_LONGEST_DRAWN = 400  # days: fifteen pages for each dozen units, four times as many where shifts are short
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the dates and the unit."""
-    parser.add_argument("--unit", metavar="UNIT", help="every unit where left out")
+    """Take the dates, whose rota, and its form."""
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--unit", metavar="UNIT", help="every unit where left out")
+    whose.add_argument(
+        "--member", metavar="MEMBER", help="only this member's duties, in all units (with --ics)"
+    )
     parser.add_argument("--from", dest="first", type=shared.day, required=True, metavar="DATE")
     parser.add_argument("--to", dest="last", type=shared.day, required=True, metavar="DATE")
-    parser.add_argument("--ics", action="store_true", help="as a calendar")
+    parser.add_argument("--zone", default="UTC", metavar="ZONE", help="whose days they are (UTC)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--ics", action="store_true", help="as a calendar")
+    form.add_argument("--png", type=Path, metavar="FILE", help="as a picture to print, A4 across")
+    parser.add_argument("--stack", metavar="STACK", help="with the changes made in this deployed stack")
     shared.add_organisation(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the rota of each unit."""
-    if arguments.last < arguments.first:
-        raise BadInput(f"--to {arguments.last} is before --from {arguments.first}")
-    if (arguments.last - arguments.first).days > _LONGEST:
+    """Print or draw the rota of each unit."""
+    zone, first, last = arguments.zone, arguments.first, arguments.last
+    if last < first:
+        raise BadInput(f"--to {last} is before --from {first}")
+    if (last - first).days > _LONGEST:
         raise BadInput("--from and --to are more than ten years apart")
-    start = datetime.combine(arguments.first, time(), UTC)
-    end = datetime.combine(arguments.last, time(), UTC) + timedelta(days=1)
-    arguments.at = start  # for the years of holidays
+    start, end = instant(zone, first, 0), instant(zone, last + timedelta(days=1), 0)
+    arguments.at = datetime.fromtimestamp(start, UTC)  # for the years of holidays
     organisation = shared.organisation_of(arguments)
+    if arguments.stack:
+        organisation = replace(organisation, changes=deployed.stack(arguments).rota_changes.read().changes)
     units = (
         [shared.unit_of(organisation, arguments.unit)]
         if arguments.unit
         else list(organisation.units.values())
     )
-    rotas = [
-        (unit, compile_rota(unit.rota, (), int(start.timestamp()), int(end.timestamp()))) for unit in units
-    ]
+    if arguments.member and not arguments.ics:
+        raise BadInput("--member is for a calendar: add --ics")
     if arguments.ics:
-        sys.stdout.write(_calendar(organisation, rotas))
-    elif arguments.json:
-        for unit, rota in rotas:
-            tell(
-                {
-                    "unit": unit.unit_id,
-                    "tzdata": rota.tzdata,
-                    "segments": [_segment(segment) for segment in rota.segments],
-                }
+        sys.stdout.write(_calendar(organisation, arguments.member, units, start, end))
+    elif arguments.png:
+        if (last - first).days > _LONGEST_DRAWN:
+            raise BadInput(
+                f"--from and --to are more than {_LONGEST_DRAWN} days apart, too long for a picture"
             )
+        _draw(organisation, units, arguments)
     else:
-        for unit, rota in rotas:
-            table(
-                ("from", "until", "desk", "on duty", "because"),
-                _rows(organisation, rota),
-                title=f"{unit.title} ({unit.unit_id})",
-            )
+        for unit in units:
+            _show(organisation, unit, rota_of(organisation, unit.unit_id, start, end), as_json=arguments.json)
     return 0
+
+
+def _calendar(organisation: Organisation, member: str, units: Sequence[Unit], start: int, end: int) -> str:
+    if member:
+        return calendar_of_member(organisation, member, start, end, now())
+    return calendar_of_units(organisation, [unit.unit_id for unit in units], start, end, now())
+
+
+def _draw(organisation: Organisation, units: Sequence[Unit], arguments: argparse.Namespace) -> None:
+    from allhours.cli.rota_picture import draw  # noqa: PLC0415 - only pictures wait for matplotlib, 0.7 s
+
+    first, last = arguments.first, arguments.last
+    for path in draw(organisation, units, first, last, zone=arguments.zone, file=arguments.png):
+        say(str(path))
+
+
+def _show(organisation: Organisation, unit: Unit, rota: Rota, *, as_json: bool) -> None:
+    if as_json:
+        segments = [_segment(segment) for segment in rota.segments]
+        tell({"unit": unit.unit_id, "tzdata": rota.tzdata, "segments": segments})
+    else:
+        columns = ("from", "until", "desk", "on duty", "because")
+        table(columns, _rows(organisation, rota), title=f"{unit.title} ({unit.unit_id})")
 
 
 def _segment(segment: Segment) -> dict[str, object]:
@@ -98,46 +128,3 @@ def _rows(organisation: Organisation, rota: Rota) -> Iterator[tuple[str, ...]]:
 
 def _name(organisation: Organisation, duty: Duty) -> str:
     return organisation.members[duty.member].name if duty.member else "whoever is there"
-
-
-def _calendar(organisation: Organisation, rotas: Sequence[tuple[Unit, Rota]]) -> str:
-    """Write RFC 5545: one event for each stretch of duty of each seat."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Allhours//rota//EN", "CALSCALE:GREGORIAN"]
-    for unit, rota in rotas:
-        duties = {duty: None for segment in rota.segments for duty in segment.duties}
-        for duty in duties:
-            begin, end = max(duty.since, rota.start), min(duty.until, rota.end)
-            lines += [
-                "BEGIN:VEVENT",
-                f"UID:{unit.unit_id}-{duty.because}-{duty.member or duty.desk}-{duty.since}@allhours",
-                f"DTSTAMP:{_stamp(rota.start)}",
-                f"DTSTART:{_stamp(begin)}",
-                f"DTEND:{_stamp(end)}",
-                f"SUMMARY:{_escaped(f'{unit.title}: {_name(organisation, duty)} ({duty.desk})')}",
-                f"DESCRIPTION:{_escaped(f'shift {duty.because}, revision {organisation.revision}')}",
-                "END:VEVENT",
-            ]
-    lines.append("END:VCALENDAR")
-    return "".join(f"{folded}\r\n" for line in lines for folded in _folded(line))
-
-
-def _stamp(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _escaped(text: str) -> str:
-    for plain in ("\\", ";", ","):
-        text = text.replace(plain, f"\\{plain}")
-    return " ".join(text.splitlines())
-
-
-def _folded(line: str) -> Iterator[str]:
-    """Cut a line into pieces of at most 75 octets, never inside a character."""
-    piece, octets = "", 0
-    for character in line:
-        size = len(character.encode())
-        if octets + size > _OCTETS:
-            yield piece
-            piece, octets = " ", 1
-        piece, octets = piece + character, octets + size
-    yield piece

@@ -83,9 +83,9 @@ def _told(error: ValidationError, place: Place) -> list[tuple[Place, str]]:
 def _sentence(keyword: str, limit: Any, found: object, schema: dict[str, Any]) -> str:  # noqa: ANN401 - the schema's
     if keyword == "type":
         return _wrong_type(limit, found)
-    if keyword == "enum":
+    if keyword == "enum" and "errorMessage" not in schema:
         return f"{found!r} is none of {', '.join(map(str, limit))}"
-    if keyword == "pattern":
+    if keyword in {"pattern", "enum"}:
         return (f"{found!r}: " if str(found).strip() else "") + str(schema["errorMessage"])
     return _SENTENCES[keyword].format(limit=limit)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from allhours.cli.yaml_mends import mend
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -127,11 +129,11 @@ class _Reader:
                 return
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            self._tell(mark.line if mark else 0, (), f"is no YAML here: {error.problem}")
+            line, told = mend(text, error)
+            self._tell(line, (), f"cannot be read here: {told}")
             return
-        except yaml.YAMLError:  # the reader's own, which knows no line
-            self._tell(0, (), "holds a control character: YAML allows none")
+        except yaml.reader.ReaderError as error:
+            self._tell(text.count("\n", 0, error.position), (), "holds a control character: take it out")
             return
         if not isinstance(node, yaml.MappingNode):
             self._tell(0, (), "is empty" if node is None else "must be a mapping: `version: 1` and so on")

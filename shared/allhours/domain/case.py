@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from allhours.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from allhours.domain.item import Item
+    from allhours.domain.organisation import OnDuty
     from allhours.domain.routing import Route
+
+Deadlines = Mapping[str, datetime]
+"""Instants by kind: first_answer, resolution, and the networks' windows, window_24h and window_7d."""
+
+NONE_DUE: Deadlines = MappingProxyType({})
+WINDOW = "window_"
+DESK = "desk:"
+WARNED_BEFORE = timedelta(hours=2)  # before a window ends: time enough to answer, and soon enough to matter
 
 
 class State(StrEnum):
@@ -44,6 +53,10 @@ class Case:
     and moves never change it (reliability.md I7). `asked_for` are our accounts that the author has addressed
     so far. `live` counts the posts that are not deleted, `bystanders` those by others than the author;
     `generation` counts the conversation's cases, of which one at most is open.
+
+    `owner` is a member's id, or desk:<id> while it is nobody's in particular. `due` holds the deadlines that
+    were not told yet, `missed` the promises that were broken and when they ended; both count from
+    `counted_from` once the case was reopened. `held` says that the customer got a holding answer.
     """
 
     case_id: str
@@ -69,6 +82,12 @@ class Case:
     live: int = 1
     bystanders: int = 0
     version: int = 1
+    owner: str = ""
+    owner_since: datetime | None = None
+    counted_from: datetime | None = None
+    due: Deadlines = field(default_factory=lambda: NONE_DUE)
+    missed: Deadlines = field(default_factory=lambda: NONE_DUE)
+    held: bool = False
 
     @staticmethod
     def opened(item: Item, route: Route, conversation_key: str, before: Case | None = None) -> Case:
@@ -130,9 +149,18 @@ class Case:
             reason=route.reason if moved else self.reason,
         )
 
-    def reopened_again(self) -> Case:
-        """Return the case open again, by its author."""
-        return replace(self, state=State.OPEN, closed_at=None, closed_because="", reopened=self.reopened + 1)
+    def reopened_again(self, at: datetime) -> Case:
+        """Return the case open again by its author's post of that instant, from which promises count anew."""
+        return replace(
+            self,
+            state=State.OPEN,
+            closed_at=None,
+            closed_because="",
+            reopened=self.reopened + 1,
+            counted_from=at,
+            due=NONE_DUE,
+            missed=NONE_DUE,
+        )
 
     def may_reopen(self, author_id: str, at: datetime, within: timedelta) -> bool:
         """Return whether this author's post reopens the closed case.
@@ -154,20 +182,92 @@ class Case:
         nameless = replace(gone, author_handle="", author_name="")
         if self.state is State.CLOSED:
             return nameless
-        return replace(nameless, state=State.CLOSED, closed_at=at, closed_because="deleted by its author")
+        return replace(
+            nameless, state=State.CLOSED, closed_at=at, closed_because="deleted by its author", due=NONE_DUE
+        )
+
+    @property
+    def promised_from(self) -> datetime:
+        """Return the instant from which the promises count."""
+        return self.counted_from or self.opened_at
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """Return when somebody has to be told something about the case; None when nothing waits."""
+        return min(map(told_at, self.due, self.due.values()), default=None)
+
+    def owned_by(self, owner: str, at: datetime) -> Case:
+        """Return the case in other hands; the same hands keep it since they have had it."""
+        return self if owner == self.owner else replace(self, owner=owner, owner_since=at)
+
+    def handed_to(self, owner: str, at: datetime) -> Case:
+        """Return the case one version on, in other hands."""
+        return replace(self.owned_by(owner, at), version=self.version + 1)
+
+    def promised(self, deadlines: Deadlines, *, moved: bool) -> Case:
+        """Return the case with what its unit promises for its priority.
+
+        With a risen priority a deadline may only become earlier; another unit has promises of its own. What
+        was missed stays missed and is not promised again.
+        """
+        windows = {kind: ends for kind, ends in self.due.items() if kind.startswith(WINDOW)}
+        promises = {kind: ends for kind, ends in deadlines.items() if kind not in self.missed}
+        if not moved:
+            before = {kind: ends for kind, ends in self.due.items() if kind not in windows}
+            promises = before | {kind: min(ends, before.get(kind, ends)) for kind, ends in promises.items()}
+        return replace(self, due={**promises, **windows})
+
+    def windowed(self, said_at: datetime, windows: Iterable[timedelta], at: datetime) -> Case:
+        """Return the case with the network's windows after the author's private post, but for those over."""
+        ends = {window_kind(length): said_at + length for length in windows if said_at + length > at}
+        later = {kind: max(end, self.due.get(kind, end)) for kind, end in ends.items()}
+        return replace(self, due={**self.due, **later}) if later else self
+
+    def told(self, kinds: Iterable[str]) -> Case:
+        """Return the case one version on, when these kinds were told; a promise among them was missed."""
+        gone = {kind: self.due[kind] for kind in kinds}
+        return replace(
+            self,
+            due={kind: ends for kind, ends in self.due.items() if kind not in gone},
+            missed={
+                **self.missed,
+                **{kind: ends for kind, ends in gone.items() if not kind.startswith(WINDOW)},
+            },
+            version=self.version + 1,
+        )
 
     def author_known(self, handle: str, name: str) -> Case:
         """Return the case with the name that a look-up found."""
         return replace(self, author_handle=handle, author_name=name, version=self.version + 1)
 
 
-_USUAL = {each.name: each.default for each in fields(Case)}
+def owner_of(duty: OnDuty) -> str:
+    """Return who gets a case from those on duty: the first member, or the desk where it names nobody."""
+    return duty.members[0] if duty.members else DESK + duty.desk
+
+
+def told_at(kind: str, ends_at: datetime) -> datetime:
+    """Return when a deadline is told: a window before it ends, a promise when it is broken."""
+    return ends_at - WARNED_BEFORE if kind.startswith(WINDOW) else ends_at
+
+
+def window_kind(length: timedelta) -> str:
+    """Name a window by its length: window_24h, window_7d."""
+    named = f"{length.days}d" if length > timedelta(days=1) else f"{length // timedelta(hours=1)}h"
+    return WINDOW + named
+
+
+_DEADLINES = ("due", "missed")
+_USUAL = {each.name: NONE_DUE if each.name in _DEADLINES else each.default for each in fields(Case)}
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
     """Return the case as its row keeps it; what is usual is left out."""
     body = {name: value for name, usual in _USUAL.items() if (value := getattr(case, name)) != usual}
     body |= {name: value.isoformat() for name, value in body.items() if isinstance(value, datetime)}
+    body |= {
+        name: {kind: at.isoformat() for kind, at in body[name].items()} for name in _DEADLINES if name in body
+    }
     return body
 
 
@@ -175,12 +275,18 @@ def case_from_json(body: Mapping[str, Any]) -> Case:
     """Return the case that `case_to_json` wrote."""
     try:
         known = dict(body)
-        for name in ("opened_at", "closed_at"):
+        for name in ("opened_at", "closed_at", "owner_since", "counted_from"):
             if name in known:
-                known[name] = datetime.fromisoformat(known[name]).astimezone(UTC)
+                known[name] = _instant(known[name])
+        for name in _DEADLINES:
+            known[name] = {kind: _instant(at) for kind, at in known.get(name, NONE_DUE).items()}
         known["state"] = State(known.get("state", State.OPEN))
         known["asked_for"] = tuple(known.get("asked_for", ()))
         return Case(**known)
-    except (KeyError, TypeError, ValueError) as wrong:
+    except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         message = f"the row of case {body.get('case_id', '?')} is not one of ours ({type(wrong).__name__})"
         raise BadInput(message) from None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -6,22 +6,29 @@ import json
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from allhours.domain import page
-from allhours.domain.case import Case, State
-from allhours.domain.item import NO_ANSWER_NEEDS, Author, Change, Item, Kind
+from allhours.domain import notice, page
+from allhours.domain.case import Case, State, owner_of
+from allhours.domain.holding_answer import holding_answer
+from allhours.domain.item import NO_ANSWER_NEEDS, Author, Change, Item, Kind, Visibility
+from allhours.domain.new_home import new_home
 from allhours.domain.priority import NORMAL
 from allhours.domain.routing import Classifier, Route, Rules, no_classifier, route
+from allhours.domain.service_level import deadlines
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
 
+    from allhours.domain.notice import Notice
     from allhours.domain.organisation import OnDuty, Organisation
     from allhours.domain.page import Page
 
 _AT_NAME = re.compile(r"@[\w.-]+(?:@[\w.-]+)?")
-_LASTING = ("unit", "account", "case_version", "state", "priority", "revision")
+_ANEW = ("case.opened", "case.reopened")
+_NO_WINDOWS: Mapping[str, tuple[timedelta, ...]] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -84,17 +91,30 @@ class Decision:
     case: Case | None = None
     case_was: Case | None = None
     pages: tuple[Page, ...] = ()
+    notices: tuple[Notice, ...] = ()
     reason: str = ""
 
 
 class Router:
-    """Everything that decides: the organisation, its rules and the classifier, ready for many items."""
+    """Everything that decides: the organisation, its rules and the classifier, ready for many items.
 
-    def __init__(self, organisation: Organisation, classifier: Classifier = no_classifier) -> None:
+    `answer_windows` says by network how long after a private post it can be answered.
+    """
+
+    def __init__(
+        self,
+        organisation: Organisation,
+        classifier: Classifier = no_classifier,
+        answer_windows: Mapping[str, tuple[timedelta, ...]] = _NO_WINDOWS,
+    ) -> None:
         """Compile the rules once."""
+        from allhours.domain.staffed_clock import StaffedClock  # noqa: PLC0415 - a cold start need not wait for rotas
+
         self.organisation = organisation
         self._rules = Rules(organisation.rules)
         self._classifier = classifier
+        self._answer_windows = answer_windows
+        self._staffed = StaffedClock(organisation)
 
     def decide(
         self, item: Item, known: Known | None, case: Case | None, conversation_key: str, at: datetime
@@ -145,10 +165,9 @@ class Router:
 
     def _after_close(self, item: Item, case: Case, conversation_key: str, at: datetime) -> Decision:
         """Reopen for the author within the window, start anew after it, attach a stranger as a bystander."""
-        if case.may_reopen(
-            item.author.author_id, item.created_at, self.organisation.units[case.unit].reopen_within
-        ):
-            again = case.heard(item).reopened_again()
+        unit = self.organisation.units[new_home(self.organisation, case).unit]
+        if case.may_reopen(item.author.author_id, item.created_at, unit.reopen_within):
+            again = case.heard(item).reopened_again(item.created_at)
             way = route(self.organisation, self._rules, item, case, self._classifier)
             return self._with_case("case.reopened", item, again.routed(way), case, way, at)
         if item.author.author_id == case.author_id:
@@ -243,22 +262,36 @@ class Router:
     def _with_case(  # noqa: PLR0917 - private, and each call reads in the order in which it happens
         self, event: str, item: Item, after: Case, was: Case | None, way: Route, at: datetime
     ) -> Decision:
+        home = new_home(self.organisation, after)
+        if home.unit != after.unit:  # nobody's words have moved the case
+            way = replace(way, step="fallback", reason=home.reason)
+        after = home
         duty = self.organisation.on_duty(after.unit, at, case=after.case_id)
+        after = self._in_hand(event, item, after, was, duty, at)
+        body = self._event(
+            event,
+            item,
+            after,
+            at,
+            reason=way.reason,
+            step=way.step,
+            duty=duty,
+            was=was,
+        )
+        if (
+            duty.gap
+            and event in _ANEW
+            and not after.held
+            and (held := holding_answer(self.organisation, after.unit, item.language, at))
+        ):
+            body["holding_answer"] = held
+            after = replace(after, held=True)
         entry = Entry(
             item=item,
             replaces=None,
             case_id=after.case_id,
             conversation_key=after.conversation_key,
-            event=self._event(
-                event,
-                item,
-                after,
-                at,
-                reason=way.reason,
-                step=way.step,
-                duty=duty,
-                was=was,
-            ),
+            event=body,
         )
         calls = []
         if way.urgent_because:
@@ -271,8 +304,31 @@ class Router:
             case=after,
             case_was=was,
             pages=tuple(calls),
+            notices=(notice.gap_met(self.organisation, after, at),) if duty.gap else (),
             reason=way.reason,
         )
+
+    def _in_hand(  # noqa: PLR0917 - as above
+        self, event: str, item: Item, after: Case, was: Case | None, duty: OnDuty, at: datetime
+    ) -> Case:
+        """Return the open case with its owner, its promises and the network's windows.
+
+        One without an owner was opened by a release that knew of none of these, and gets all.
+        """
+        if after.state is not State.OPEN:
+            return after
+        anew = event in _ANEW or was is None or not was.owner
+        moved = anew or (was is not None and was.unit != after.unit)
+        if moved:
+            after = after.owned_by(owner_of(duty), at)
+        if moved or (was is not None and after.priority < was.priority):
+            levels = self.organisation.units[after.unit].service_levels
+            promises = deadlines(levels, after.priority, after.unit, after.promised_from, self._staffed)
+            after = after.promised(promises, moved=moved)
+        own, private = item.author.author_id == after.author_id, item.visibility is Visibility.PRIVATE
+        if own and private and item.change is Change.SAID:
+            after = after.windowed(item.created_at, self._answer_windows.get(item.network, ()), at)
+        return after
 
     def _event(
         self,

@@ -20,6 +20,10 @@ class StaleCursor(AllhoursError):
     """Say that another poll moved the cursor since this one read it; what was queued stays queued."""
 
 
+class StaleRota(AllhoursError):
+    """Say that somebody else changed the rota since it was read: read it again, and prove again."""
+
+
 class Busy(AllhoursError):
     """Say that a store or queue of ours turned a call down for now; try again."""
 

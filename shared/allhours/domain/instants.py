@@ -48,11 +48,14 @@ def instant(zone: str, day: date, minute: int) -> int:
     rules = zone_named(zone)
     wall = datetime.combine(day, time(), rules) + timedelta(minutes=minute)  # moves the clock, as wanted here
     shown = (day.toordinal() - _EPOCH) * 86_400 + minute * 60
-    first, second = _offset(wall), _offset(wall.replace(fold=1))
-    if first >= second:  # once, or twice and this is the first
+    offset, later = wall.utcoffset(), wall.replace(fold=1).utcoffset()
+    first = _seconds(offset)
+    if offset == later or first >= (second := _seconds(later)):  # once, or twice and this is the first
         return shown - first
     skip = range(shown - second, shown - first + 1)  # the clock jumps over it somewhere in here
-    return skip[bisect_left(skip, shown, key=lambda at: at + _offset(datetime.fromtimestamp(at, rules)))]
+    return skip[
+        bisect_left(skip, shown, key=lambda at: at + _seconds(datetime.fromtimestamp(at, rules).utcoffset()))
+    ]
 
 
 def local_date(zone: str, at: int) -> date:
@@ -60,6 +63,5 @@ def local_date(zone: str, at: int) -> date:
     return datetime.fromtimestamp(at, UTC).astimezone(zone_named(zone)).date()
 
 
-def _offset(local: datetime) -> int:
-    offset = local.utcoffset() or timedelta()
-    return offset.days * 86_400 + offset.seconds
+def _seconds(offset: timedelta | None) -> int:
+    return offset.days * 86_400 + offset.seconds if offset else 0

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from allhours.domain.errors import BadInput
 
@@ -20,11 +20,33 @@ _MAC_BYTES = 16  # 128 bits, half of the digest: short enough for an SMS, and no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a token says: the kind of thing (page, member, calendar), which one, and from when on it is void."""
+    """What a token says: the kind of thing (page, member, calendar), which one, from when on it is void."""
 
     kind: str
     subject: str
     expires_at: datetime
+
+
+MEMBER_LINK_FOR = timedelta(days=90)
+CALENDAR_LINK_FOR = timedelta(days=400)  # as far as the proof looks ahead
+
+
+def member_link(member_id: str, serial: int, at: datetime) -> Link:
+    """Return a member's private link: own shifts, and what they may change."""
+    return Link(kind="member", subject=f"{member_id}:{serial}", expires_at=at + MEMBER_LINK_FOR)
+
+
+def calendar_link(owner: str, serial: int, at: datetime) -> Link:
+    """Return the link of a calendar; `owner` is `member:ana` or `unit:cards`."""
+    return Link(kind="calendar", subject=f"{owner}:{serial}", expires_at=at + CALENDAR_LINK_FOR)
+
+
+def owner_and_serial(link: Link) -> tuple[str, int]:
+    """Return whose link it is and the serial that it was made with; `BadInput` when it names neither."""
+    owner, _, serial = link.subject.rpartition(":")
+    if not owner or not serial.isdecimal():
+        raise BadInput("this link names nobody")
+    return owner, int(serial)
 
 
 def signed(link: Link, key: bytes) -> str:
@@ -37,7 +59,7 @@ def verified(token: str, key: bytes, kind: str, at: datetime) -> Link:
     """Return what a token says; `BadInput` when it is not ours, of another kind, or its time is over."""
     said, _, mac = token.rpartition(".")
     try:
-        if not hmac.compare_digest(_unpacked(mac), _mac(said, key)):
+        if not hmac.compare_digest(mac.encode(), _packed(_mac(said, key)).encode()):
             raise BadInput("this link is not one of ours: open it exactly as it was sent")
         found, subject, expiry = said.split(".")
         link = Link(

@@ -6,28 +6,31 @@ Compiled to JSON for the functions.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from allhours.domain.changes import absences_of, overrides_of
 from allhours.domain.errors import BadInput
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
 from allhours.domain.people import Certificate, Leave, Member, Site
-from allhours.domain.rota import Rota, UnitRota, compile_rota
+from allhours.domain.rota import Rota, UnitRota, compile_rota, pool
 from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
 from allhours.domain.service_level import ServiceLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from allhours.domain.changes import Change
+    from allhours.domain.segments import Segment
 
 __all__ = ["Account", "Member", "OnDuty", "Organisation", "Rule", "Unit", "organisation_from_json"]
 
 FORMAT = 2  # of the compiled file; a function refuses any other, so code and rota are deployed together
-_WINDOW_BEFORE, _WINDOW_AFTER = 86_400, 2 * 86_400  # seconds; a look-up compiles three days and keeps them
+_DAY = 86_400  # seconds; a look-up compiles from a day before to two days after, and keeps it
+_AHEAD = 400 * _DAY  # as far as the rota is proved, it is looked for who is on duty next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,8 @@ class Unit:
 
     Everybody on duty must have the `certificates` and `languages`. At a handover the cases of those who leave
     go to the next owner (`move`) or back to the desk (`queue`). `holding_answer` is what a customer may be
-    told while nobody is there, by language; {time} is when somebody is.
+    told while nobody is there, by language; {time} is when somebody is. `accepted_gaps` are UTC seconds
+    [start, end) in which nobody, or too few, need be on duty.
     """
 
     unit_id: str
@@ -83,6 +87,7 @@ class Unit:
     handover: Literal["move", "queue"] = "move"
     holding_answer: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     service_levels: tuple[ServiceLevel, ...] = ()
+    accepted_gaps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,8 @@ class TestPages:
 
     Who has not acknowledged it `within` seconds counts as unreachable.
     """
+
+    __test__: ClassVar[bool] = False  # its name is no test's, whatever pytest thinks
 
     weekday: int = 0
     minute: int = 600
@@ -101,7 +108,7 @@ class TestPages:
 class OnDuty:
     """The answer to "who?": the desk and members now, why, until when.
 
-    `gap` when it is the fallback that stands in.
+    `gap` when nobody is on duty and somebody stands in; `steps` says who was asked before, and why in vain.
     """
 
     unit: str
@@ -111,6 +118,7 @@ class OnDuty:
     since: int
     until: int
     gap: bool = False
+    steps: tuple[str, ...] = ()
 
     @property
     def person(self) -> str:
@@ -174,13 +182,14 @@ class Organisation:
     def account_for(self, unit: str, network: str, preferred: str = "") -> str:
         """Return the unit's account to answer from.
 
-        The preferred one if it is the unit's, one on that network, or its first.
+        The preferred one if it is the unit's, one on that network, or its first. Of a unit that has none, or
+        is none any more, the preferred one if it still exists, else "".
         """
-        accounts = self.units[unit].accounts
+        accounts = self.units[unit].accounts if unit in self.units else ()
         if preferred in accounts:
             return preferred
         there = (name for name in accounts if any(h.network == network for h in self.accounts[name].handles))
-        return next(there, accounts[0] if accounts else preferred)
+        return next(there, accounts[0] if accounts else preferred if preferred in self.accounts else "")
 
     def ours(self, network: str) -> frozenset[str]:
         """Return the ids and names of our own handles on a network, names without `@` and capitals."""
@@ -190,29 +199,28 @@ class Organisation:
     def _windows(self) -> dict[str, Rota]:
         return {}
 
+    def segment(self, unit: str, at: datetime) -> Segment:
+        """Return all who are on duty at the instant, by plan, changes and leave; a gap from end to end."""
+        now, reach = int(at.timestamp()), _DAY
+        window = self._windows.get(unit)
+        while window is None or not _tells(window, now):
+            rota = self.units[unit].rota
+            overrides = overrides_of(self.changes, rota, self.members)
+            window = self._windows[unit] = compile_rota(rota, overrides, now - reach, now + 2 * reach)
+            reach *= 4
+        return window.who(now)
+
     def on_duty(self, unit: str, at: datetime, *, case: str = "") -> OnDuty:
-        """Return who is on duty at the instant; in a gap the unit's fallback, marked as a gap.
+        """Return who is on duty at the instant; in a gap who stands in, marked as a gap.
 
         `case` spreads cases over desks on shift together when the unit chooses by hash.
         """
-        rota = self.units[unit].rota
-        now = int(at.timestamp())
-        window = self._windows.get(unit)
-        if window is None or not window.start <= now < window.end:
-            window = self._windows[unit] = compile_rota(rota, (), now - _WINDOW_BEFORE, now + _WINDOW_AFTER)
-        segment = window.who(now)
+        segment = self.segment(unit, at)
         if not segment.duties:
-            return OnDuty(
-                unit=unit,
-                desk=rota.fallback,
-                members=self._fallback(rota),
-                because="nobody is on duty",
-                gap=True,
-                since=segment.start,
-                until=segment.end,
-            )
+            return self._standing_in(self.units[unit], int(at.timestamp()), segment)
         desks = segment.desks
-        desk = desks[sum(case.encode()) % len(desks)] if rota.choose == "hash" else desks[0]
+        by_hash = self.units[unit].rota.choose == "hash"
+        desk = desks[sum(case.encode()) % len(desks)] if by_hash else desks[0]
         duties = [duty for duty in segment.duties if duty.desk == desk]
         return OnDuty(
             unit=unit,
@@ -223,10 +231,72 @@ class Organisation:
             until=min(duty.until for duty in duties),
         )
 
-    def _fallback(self, rota: UnitRota) -> tuple[str, ...]:
+    def next_on_duty(self, unit: str, at: datetime) -> tuple[datetime, OnDuty] | None:
+        """Return when other people answer for the unit, and who; None where it is the same for 400 days."""
+        duty = self.on_duty(unit, at)
+        now, last = duty, at + timedelta(seconds=_AHEAD)
+        while at < last:
+            end = duty.until if duty.gap else self.segment(unit, at).end
+            at = datetime.fromtimestamp(end, UTC)
+            duty = self.on_duty(unit, at)
+            if (duty.desk, duty.members, duty.gap) != (now.desk, now.members, now.gap):
+                return at, duty
+        return None
+
+    def staffed_from(self, unit: str, at: datetime) -> datetime | None:
+        """Return the first instant from then on with somebody on duty; None where it is too far off."""
+        segment = self.segment(unit, at)
+        if segment.duties:
+            return at
+        end = datetime.fromtimestamp(segment.end, UTC)
+        return end if self.segment(unit, end).duties else None
+
+    def _standing_in(self, unit: Unit, now: int, gap: Segment) -> OnDuty:
+        """Climb in a gap: the fallback, the unit's head, the company's duty; who is away is passed over."""
+        steps = ["nobody is on shift"]
+        edges = [gap.start, gap.end]
+        told, members = "nobody stands in", tuple[str, ...]()
+        for name, people in self.standing_in(unit.unit_id):
+            absences = {each: list(absences_of(self.members[each], self.changes)) for each in people}
+            edges += [edge for away in absences.values() for each in away for edge in (each.start, each.end)]
+            here = [
+                each for each in people if not any(away.start <= now < away.end for away in absences[each])
+            ]
+            if here:
+                told, members = f"{name} stands in", self._working_first(here, now)
+                break
+            steps.append(f"{name}: {', '.join(people)} away" if people else f"{name} names nobody")
+        return OnDuty(
+            unit=unit.unit_id,
+            desk=unit.rota.fallback,
+            members=members,
+            because=f"nobody is on duty: {told}",
+            gap=True,
+            since=max(edge for edge in edges if gap.start <= edge <= now),
+            until=min(edge for edge in edges if now < edge <= gap.end),
+            steps=tuple(steps),
+        )
+
+    def standing_in(self, unit: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield who is asked in a gap, the first first: what they are called, and the members."""
+        rota, head = self.units[unit].rota, self.units[unit].head
         if rota.fallback in rota.desks:
-            return rota.desks[rota.fallback].members
-        return (rota.fallback,) if rota.fallback in self.members else ()
+            yield f"fallback desk {rota.fallback}", self._known(*pool(rota, rota.fallback))
+        else:
+            yield f"fallback {rota.fallback}", self._known(rota.fallback)
+        if head:
+            yield "unit head", self._known(head)
+        if self.company_duty:
+            yield "company duty", self._known(self.company_duty)
+
+    def _known(self, *names: str) -> tuple[str, ...]:
+        return tuple(name for name in names if name in self.members)
+
+    def _working_first(self, members: Iterable[str], now: int) -> tuple[str, ...]:
+        """Put those first who are on duty for some unit."""
+        at = datetime.fromtimestamp(now, UTC)
+        working = {duty.member for unit in self.units for duty in self.segment(unit, at).duties}
+        return tuple(sorted(members, key=lambda member: member not in working))
 
     def to_json(self) -> dict[str, Any]:
         """Return the compiled file; equal organisations give equal JSON."""
@@ -246,6 +316,7 @@ class Organisation:
                     "languages": list(m.languages),
                     "certificates": [[c.certificate_id, c.valid_until] for c in m.certificates],
                     "leave": [[away.start, away.end, away.reason] for away in m.leave],
+                    "units_at_once": m.units_at_once,
                 }
                 for m in self.members.values()
             ],
@@ -263,6 +334,7 @@ class Organisation:
                     "handover": u.handover,
                     "holding_answer": dict(u.holding_answer),
                     "service_levels": [asdict(level) for level in u.service_levels],
+                    "accepted_gaps": [list(gap) for gap in u.accepted_gaps],
                 }
                 for u in self.units.values()
             ],
@@ -319,6 +391,15 @@ class Organisation:
         }
 
 
+def _tells(window: Rota, now: int) -> bool:
+    """Tell whether a window has the answer for an instant; a gap in it must not be cut short by its edge."""
+    if not window.start <= now < window.end:
+        return False
+    segment = window.who(now)
+    is_whole = window.start < segment.start and segment.end < window.end
+    return bool(segment.duties) or is_whole or window.end - now >= _AHEAD
+
+
 def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
     """Return the organisation that `to_json` wrote.
 
@@ -345,6 +426,7 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                     Certificate(certificate_id=name, valid_until=until) for name, until in m["certificates"]
                 ),
                 leave=tuple(Leave(start=start, end=end, reason=reason) for start, end, reason in m["leave"]),
+                units_at_once=m["units_at_once"],
             )
             for m in body["members"]
         },
@@ -362,6 +444,7 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                 handover=u["handover"],
                 holding_answer=MappingProxyType(u["holding_answer"]),
                 service_levels=tuple(ServiceLevel(**level) for level in u["service_levels"]),
+                accepted_gaps=tuple((start, end) for start, end in u["accepted_gaps"]),
             )
             for u in body["units"]
         },

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from allhours.domain.case import DESK
+from allhours.domain.notice import Notice, to_unit
+from allhours.domain.service_level import FIRST_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from allhours.domain.budget import Budget
     from allhours.domain.case import Case
     from allhours.domain.errors import NetworkError
-    from allhours.domain.organisation import OnDuty
+    from allhours.domain.escalation import Climb
+    from allhours.domain.organisation import OnDuty, Organisation
 
 SMS_LIMIT = 140  # characters; one SMS part of GSM 03.38 text minus the sender's prefix
+SMS_PART, SMS_TWO_PARTS = 160, 306  # septets of GSM 03.38; each of two parts gives 7 to the joint
 
 
 class Why(StrEnum):
@@ -22,24 +29,37 @@ class Why(StrEnum):
 
     URGENT = "urgent"
     NOBODY_ON_DUTY = "nobody_on_duty"
+    OVERDUE = "overdue"
     DEAD_LETTER = "dead_letter"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a kind of page, no password
     NETWORK_SILENT = "network_silent"
+    BUNDLE = "bundle"
+    TEST = "test"
+    GAP_AHEAD = "gap_ahead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One call to a person; `page_id` is the same for the same cause, so a cause pages once."""
+    """One call to a person; `page_id` is the same for the same cause, so a cause pages once.
+
+    `about` names the pages that a bundle stands for, oldest first.
+    """
 
     page_id: str
     why: Why
-    severity: str  # "critical" wakes somebody, "warning" waits for the morning
+    severity: str  # "critical" climbs until somebody has it, "warning" waits for the morning, "test" tries
     unit: str
     member: str
     sms: str
     subject: str
     story: str
     at: datetime
+    about: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether there is something to acknowledge: the page, or those that a bundle stands for."""
+        return self.severity in {"critical", "test"} or bool(self.about)
 
 
 def urgent(case: Case, duty: OnDuty, because: str, at: datetime) -> Page:
@@ -60,6 +80,34 @@ def urgent(case: Case, duty: OnDuty, because: str, at: datetime) -> Page:
             f"An urgent post on {case.network} is in case {case.case_id}.\n"
             f"Why: {because}.\nUnit: {case.unit}, account {case.account} ({case.reason}).\n"
             f"On duty: {duty.person} ({duty.because}).\nFirst said at {case.opened_at:%Y-%m-%d %H:%M} UTC.\n"
+            f"Do: answer it from the unit's inbox; `allhours trace {case.case_id}` shows all that happened."
+        ),
+        at=at,
+    )
+
+
+def overdue(case: Case, duty: OnDuty, kind: str, due_at: datetime, at: datetime) -> Page:
+    """Call the case's owner to a promise that was broken; once for each, and again when it was reopened."""
+    promise = kind.replace("_", " ")
+    member = duty.person if case.owner.startswith(DESK) or not case.owner else case.owner
+    return Page(
+        page_id=f"overdue#{case.case_id}#{kind}#{case.reopened}",
+        why=Why.OVERDUE,
+        severity="critical" if kind == FIRST_ANSWER else "warning",
+        unit=case.unit,
+        member=member,
+        sms=_sms(
+            f"OVERDUE {case.unit}, {member}",
+            f"{promise} was due {due_at:%H:%M} UTC",
+            f"Answer case {case.case_id} on {case.network}",
+        ),
+        subject=f"Overdue: {promise} for {case.unit}",
+        story=(
+            f"Case {case.case_id} on {case.network}, priority {case.priority}, is overdue.\n"
+            f"Promised: {promise} by {due_at:%Y-%m-%d %H:%M} UTC; "
+            f"first said at {case.opened_at:%Y-%m-%d %H:%M} UTC.\n"
+            f"Unit: {case.unit}, account {case.account}. Owner: {case.owner}. "
+            f"On duty: {duty.person} ({duty.because}).\n"
             f"Do: answer it from the unit's inbox; `allhours trace {case.case_id}` shows all that happened."
         ),
         at=at,
@@ -162,6 +210,141 @@ def network_silent(network: str, handle: str, since: datetime, at: datetime) -> 
     )
 
 
+def gap_ahead(
+    unit: str,
+    *,
+    kind: str,
+    start: int,
+    end: int,
+    lead: int,
+    fill: str,
+    member: str,
+    at: datetime,
+    again: int = 0,
+    accepted: bool = False,
+) -> Page:
+    """Tell that the rota has a hole, `lead` seconds before it begins: once, and `again` when it reopened.
+
+    In the last three days before it, it wakes somebody, unless the organisation file accepts it.
+    """
+    begin, last = (datetime.fromtimestamp(one, UTC) for one in (start, end))
+    until = f"{last:%Y-%m-%d %H:%M} UTC" if last.year < NEVER else "further notice"
+    what = _WHO_IS_THERE.get(kind, "nobody")
+    ahead = start - int(at.timestamp())
+    when = f"in {ahead // _HOUR} h" if ahead >= _HOUR else "now"
+    mend = f"{fill}." if fill else "nobody who works there can: ask another unit, or accept it in the file."
+    known = " The organisation file accepts it, so nobody is woken for it." if accepted else ""
+    return Page(
+        page_id=f"{kind}#{unit}#{start}#{end}#{lead}" + (f"#{again}" if again else ""),
+        why=Why.GAP_AHEAD,
+        severity="critical" if ahead <= _SOON and not accepted else "warning",
+        unit=unit,
+        member=member,
+        sms=_sms(
+            f"GAP {unit} {when}, {begin:%Y-%m-%d %H:%M} UTC",
+            f"{what} on duty",
+            fill.partition(": ")[0] or "Find somebody",
+        ),
+        subject=f"{what.capitalize()} on duty for {unit} {when}",
+        story=(
+            f"From {begin:%Y-%m-%d %H:%M} UTC until {until} the rota has {what} on duty for {unit}.{known}\n"
+            f"Cheapest fill: {mend}\n"
+            "Do: put somebody on with `allhours change`, or ask for a swap; each change is proved first.\n"
+            "docs/cover.md says what each finding means."
+        ),
+        at=at,
+    )
+
+
+_WHO_IS_THERE = {
+    "thin": "too few people",
+    "uncertified": "nobody qualified",
+    "unreachable": "nobody whom pages reach",
+}
+_HOUR, _SOON = 3_600, 72 * 3_600  # seconds
+NEVER = 9999  # the year in which a hole ends that reaches beyond what is proved
+
+
+def bundle(member: str, budget: Budget, at: datetime) -> Page:
+    """Tell a member at once of all that was over the budget; once for each time that it frees."""
+    waiting, count = budget.waiting, len(budget.waiting) + budget.more
+    units = {call.kind.partition("#")[2] for call in waiting}
+    others = f"\nand {budget.more} more: `allhours page list` shows what is open" if budget.more else ""
+    return Page(
+        page_id=f"bundle#{member}#{at:%Y-%m-%dT%H:%M:%S}",
+        why=Why.BUNDLE,
+        severity="warning",
+        unit=units.pop() if len(units) == 1 else "operations",
+        member=member,
+        sms=_sms(f"{count} MORE PAGES for {member}", waiting[-1].sentence, "The link takes them all"),
+        subject=f"{count} more pages for {member}",
+        story=(
+            f"{count} more pages came for {member} than one person is sent at once:\n"
+            + "\n".join(f"- {call.sentence} ({call.page_id})" for call in waiting)
+            + f"{others}\nEach of them climbs its ladder all the same.\n"
+            "Do: open the link, which takes all that are named here and nobody has."
+        ),
+        at=at,
+        about=tuple(call.page_id for call in waiting),
+    )
+
+
+def trial(member: str, unit: str, week: str, within: int, at: datetime) -> Page:
+    """Try whether pages reach a member; once a week."""
+    until = at + timedelta(seconds=within)
+    return Page(
+        page_id=f"test#{member}#{week}",
+        why=Why.TEST,
+        severity="test",
+        unit=unit,
+        member=member,
+        sms=_sms(f"TEST for {member}", f"this week's test page, {week}", "Open the link: that is all"),
+        subject=f"Test page for {member}",
+        story=(
+            f"This is the test page of {week} for {member}; nothing has happened.\n"
+            f"Whoever has not acknowledged it by {until:%Y-%m-%d %H:%M} UTC counts as unreachable, "
+            "and the proof of cover says so.\n"
+            "Do: open the link, and press the button if there is one."
+        ),
+        at=at,
+    )
+
+
+def with_link(page: Page, link: str) -> str:
+    """Return the SMS with its link: what happened and the link first, then as much more as one part takes.
+
+    Where what and link alone are longer than one part, there are two; what is too long for these loses words,
+    never the link.
+    """
+    if not link:
+        return page.sms
+    what, _, more = page.sms.partition(": ")
+    what = _cut(what, SMS_TWO_PARTS - _septets(link) - 2)
+    start = f"{what}: {link}"
+    limit = SMS_PART if _septets(start) <= SMS_PART else SMS_TWO_PARTS
+    more = _cut(more, limit - _septets(start) - 1)
+    return f"{start} {more}" if more else start
+
+
+_TWICE = frozenset("^{}[]~|\\\f€")  # GSM 03.38 escapes these, so that each is two septets
+
+
+def _septets(text: str) -> int:
+    return len(text) + sum(character in _TWICE for character in text)
+
+
+def _cut(text: str, room: int) -> str:
+    """Return the text, or as much of it as fits with an ellipsis; nothing where that would say nothing."""
+    if _septets(text) <= room:
+        return text
+    while text and _septets(text) > room - 3:
+        text = text[:-1]
+    return f"{text}..." if len(text) > _WORD else ""
+
+
+_WORD = 8  # characters; less of a sentence tells nothing
+
+
 _SMS_CHARACTERS = str.maketrans({"“": '"', "”": '"', "\u2019": "'", "…": "...", "`": "'", "\n": " "})
 
 
@@ -174,6 +357,21 @@ def _sms(what: str, why: str, do: str) -> str:
     return f"{what}: {why}. {do}"[: SMS_LIMIT - 1]
 
 
+def page_notice(
+    event: str, page: Page, climb: Climb, organisation: Organisation, at: datetime, *, by: str = ""
+) -> Notice:
+    """Tell a unit what became of a page: `page.acknowledged`, `page.released` or `page.exhausted`."""
+    body = {
+        "page_id": page.page_id,
+        "why": page.why.value,
+        "severity": page.severity,
+        "subject": page.subject,
+        "by": by or climb.acknowledged_by,
+        "told": list(dict.fromkeys(one.member for one in climb.told)),
+    }
+    return to_unit(f"{event}#{page.page_id}#{climb.released}", event, organisation, page.unit, at, body)
+
+
 def page_to_json(page: Page) -> dict[str, Any]:
     """Return the page as its row keeps it."""
     return {**asdict(page), "at": page.at.isoformat()}
@@ -181,5 +379,10 @@ def page_to_json(page: Page) -> dict[str, Any]:
 
 def page_from_json(body: Mapping[str, Any]) -> Page:
     """Return the page that `page_to_json` wrote."""
-    values: dict[str, Any] = {**body, "why": Why(body["why"]), "at": datetime.fromisoformat(body["at"])}
+    values: dict[str, Any] = {
+        **body,
+        "why": Why(body["why"]),
+        "at": datetime.fromisoformat(body["at"]),
+        "about": tuple(body.get("about", ())),
+    }
     return Page(**values)

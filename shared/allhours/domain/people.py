@@ -40,7 +40,10 @@ class Leave:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One of us: a name for the desk, a time zone, and where pages reach them."""
+    """One of us: a name for the desk, a time zone, and where pages reach them.
+
+    With `units_at_once` they may be on duty for several units at a time.
+    """
 
     member_id: str
     name: str
@@ -50,6 +53,7 @@ class Member:
     languages: tuple[str, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     leave: tuple[Leave, ...] = ()
+    units_at_once: bool = False
 
     def speaks(self, languages: Iterable[str]) -> bool:
         """Tell whether the member has all of these languages."""

@@ -63,6 +63,7 @@ class UnitRotaJson(TypedDict):
     needs: list[NeedJson]
     fallback: str
     choose: Literal["order", "least_open", "hash"]
+    rest: int
 
 
 def unit_rota_to_json(unit_rota: UnitRota) -> UnitRotaJson:
@@ -107,6 +108,7 @@ def unit_rota_to_json(unit_rota: UnitRota) -> UnitRotaJson:
         ],
         "fallback": unit_rota.fallback,
         "choose": unit_rota.choose,
+        "rest": unit_rota.rest,
     }
 
 
@@ -130,6 +132,7 @@ def unit_rota_from_json(written: UnitRotaJson) -> UnitRota:
         ),
         fallback=written["fallback"],
         choose=written["choose"],
+        rest=written["rest"],
     )
 
 

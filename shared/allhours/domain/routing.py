@@ -150,7 +150,7 @@ def route(
     priority = min((m.rule.priority for m in matches if m.rule.priority), default=NORMAL)
     unit, account, step, reason = (
         _addressed(organisation, item, case)
-        or _open_case(case)
+        or _open_case(organisation, case)
         or _rule(matches)
         or _guessed(organisation, classifier, item)
         or (organisation.fallback_unit, "", "fallback", "no rule matched, so the fallback unit decides")
@@ -185,8 +185,11 @@ def _addressed(organisation: Organisation, item: Item, case: Case | None) -> _Ru
     return None
 
 
-def _open_case(case: Case | None) -> _Rung | None:
-    return (case.unit, case.account, "case", f"the case is with {case.unit}") if case else None
+def _open_case(organisation: Organisation, case: Case | None) -> _Rung | None:
+    """Name the case's unit, unless a deployment has removed it."""
+    if case is None or case.unit not in organisation.units:
+        return None
+    return case.unit, case.account, "case", f"the case is with {case.unit}"
 
 
 def _rule(matches: tuple[Match, ...]) -> _Rung | None:

@@ -1,66 +1,189 @@
-"""Forward what the outbox holds: case events to the one topic, pages to people; at least once."""
+"""Forward what the outbox holds: case events to the one topic, pages to people; at least once.
+
+A page that climbs begins its climb here, so that the first call goes out with the page's own row; what is
+due later the clock decides (flows/escalate.py). Who could not be called stays in `calling`: whatever becomes
+of the calls, the climb goes on.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from allhours.domain.errors import AllhoursError, Busy
+from allhours.domain.budget import Call
+from allhours.domain.errors import AllhoursError, BadInput, Busy
+from allhours.domain.escalation import Climb, begun, climbed, ladder
+from allhours.domain.page import Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from allhours.domain.organisation import Organisation
     from allhours.domain.page import Page
-    from allhours.flows.ports import Pager, Pages, Topic
+    from allhours.flows.ports import Budgets, Called, PageLinks, Pager, Pages, Topic
+
+TRIES = 4  # a row that two of us want changes hands within a write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarded:
-    """How many events and pages left."""
+    """How many events and pages left, and why no other try can send the other pages as they are."""
 
     events: int
     pages: int
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that it takes to send a page."""
+
+    pages: Pages
+    pager: Pager
+    budgets: Budgets
+    links: PageLinks
+    organisation: Organisation
 
 
 def forward(
     events: Sequence[Mapping[str, Any]],
-    due: Sequence[Page],
+    due: Sequence[str],
     *,
     topic: Topic,
-    pager: Pager,
-    pages: Pages,
+    desk: Callable[[], Desk],
     at: datetime,
 ) -> Forwarded:
-    """Page first, for a person waits; then publish the events; what could not be sent raises at the end."""
-    sent = send_pages(due, pager=pager, pages=pages, at=at)
-    if events:
-        topic.publish(events)
-    sent.check()
-    return Forwarded(events=len(events), pages=sent.count)
+    """Page first, for a person waits; then publish the events; what is to be tried again raises at the end.
+
+    `due` are ids of pages; the desk is made only for them.
+    """
+    try:
+        sent = send_pages(due, desk=desk(), at=at) if due else Sent()
+    finally:  # the events go out whatever became of the pages
+        if events:
+            topic.publish(events)
+    if sent.troubles:
+        raise Busy("; ".join(sent.troubles))
+    return Forwarded(events=len(events), pages=sent.count, refused=sent.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How many pages were sent, and why the others were not."""
+    """How many pages were dealt with, and why the others were not.
 
-    count: int
-    troubles: tuple[str, ...]
+    Another try may mend `troubles`; `refused` takes another release, or a person. They stay in the outbox.
+    """
+
+    count: int = 0
+    troubles: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raise `Busy` when a page was not sent, so that it comes again."""
-        if self.troubles:
-            raise Busy("; ".join(self.troubles))
+        """Raise `Busy` when a page was not sent."""
+        if self.troubles or self.refused:
+            raise Busy("; ".join((*self.troubles, *self.refused)))
 
 
-def send_pages(due: Iterable[Page], *, pager: Pager, pages: Pages, at: datetime) -> Sent:
+def send_pages(due: Iterable[str], *, desk: Desk, at: datetime) -> Sent:
     """Send each page and mark it as sent only after it was; one turned down does not hold up the next."""
-    count, troubles = 0, list[str]()
-    for page in due:
+    count, troubles, refused = 0, list[str](), list[str]()
+    for page_id in due:
         try:
-            pager.send(page)
-            pages.sent(page, at)
-            count += 1
+            count += _send(page_id, desk, at)
+        except BadInput as error:
+            refused.append(f"page {page_id}: {error}")
         except AllhoursError as error:
-            troubles.append(f"page {page.page_id}: {error}")
-    return Sent(count=count, troubles=tuple(troubles))
+            troubles.append(f"page {page_id}: {error}")
+    return Sent(count=count, troubles=tuple(troubles), refused=tuple(refused))
+
+
+def _send(page_id: str, desk: Desk, at: datetime) -> bool:
+    """Reach everybody whom the page calls now; return whether anybody was to be reached.
+
+    Who was not is called with the next try, and nobody else is; the climb goes on meanwhile.
+    """
+    reached = set[str]()
+    for _ in range(TRIES):
+        called = desk.pages.load(page_id)
+        if called is None or not called.waiting:
+            return bool(reached)
+        climb = _climb(called, desk.organisation, at)
+        failed = dict[str, AllhoursError]()
+        for member in _recipients(called.page, climb, at):
+            times = sum(one.member == member for one in climb.told) if climb else 0
+            call_id = f"{page_id} {_serial(climb)}.{times} {member}"
+            if call_id in reached:
+                continue
+            try:
+                if _within_budget(called.page, call_id, member, desk.budgets, at):
+                    link = _link(called.page, climb, member, desk, at)
+                    desk.pager.send(called.page, member=member, link=link)
+                reached.add(call_id)
+            except AllhoursError as error:  # the others must not wait for this one
+                failed[member] = error
+        after = replace(climb, calling=tuple(failed)) if climb else None
+        if failed and after == called.climb:  # as it was: to write that would only wake the stream again
+            raise _together(failed)
+        if desk.pages.save(called, after, waiting=bool(failed), at=at):
+            if failed:
+                raise _together(failed)
+            return True
+    message = f"its row changed {TRIES} times while it was being sent"
+    raise Busy(message)
+
+
+def _together(failed: Mapping[str, AllhoursError]) -> AllhoursError:
+    """Return one error for all; `BadInput` only when no other try can mend any of it."""
+    message = ", ".join(f"{member}: {error}" for member, error in failed.items())
+    for_good = all(isinstance(error, BadInput) for error in failed.values())
+    return BadInput(message) if for_good else Busy(message)
+
+
+def _climb(called: Called, organisation: Organisation, at: datetime) -> Climb | None:
+    """Return the climb with every step made that is due; a page that asks nobody to take it has none."""
+    page = called.page
+    steps = ladder(organisation, page.unit)
+    was = climb = called.climb
+    if climb is None:
+        if page.severity != "critical" or not steps:
+            return None
+        climb = begun(steps, at)
+    now = max(at, climb.started_at)  # whoever handed it back may have a clock that is ahead of ours
+    climb, more = climbed(climb, steps, organisation, page.unit, now)
+    if climb.exhausted and not (was and was.exhausted):  # the end is the clock's to tell, with its notice
+        climb = replace(climb, exhausted=False, next_at=climb.started_at)
+    return replace(climb, calling=tuple(dict.fromkeys((*climb.calling, *more))))
+
+
+def _recipients(page: Page, climb: Climb | None, at: datetime) -> tuple[str, ...]:
+    """Return whom to call; when all steps were passed over just now, those who subscribe to the unit."""
+    if climb is None or (not climb.calling and any(one.at >= at for one in climb.passed_over)):
+        return (page.member,)
+    return climb.calling
+
+
+def _within_budget(page: Page, call_id: str, member: str, budgets: Budgets, at: datetime) -> bool:
+    """Count the call; False when it waits in the member's bundle. Without a budget every call goes."""
+    if page.why is Why.BUNDLE:
+        return True  # counted when it was made
+    kind = f"{page.why.value}#{page.unit}"
+    call = Call(call_id=call_id, page_id=page.page_id, kind=kind, sentence=page.subject)
+    try:
+        for _ in range(TRIES):
+            spent = budgets.load(member)
+            budget, goes = spent.budget.asked(call, at)
+            if budget == spent.budget or budgets.save(spent, budget, at=at):
+                return goes
+    except (BadInput, Busy):
+        pass
+    return True
+
+
+def _link(page: Page, climb: Climb | None, member: str, desk: Desk, at: datetime) -> str:
+    """Return the link by which the member takes the page, or all that a bundle names; "" where none asks."""
+    return desk.links.link(page.page_id, _serial(climb), member, at) if page.asks else ""
+
+
+def _serial(climb: Climb | None) -> int:
+    return climb.released if climb else 0

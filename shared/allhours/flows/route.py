@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allhours.domain.decision import Outcome
-from allhours.domain.errors import Busy
+from allhours.domain.errors import BadInput, Busy
 from allhours.flows.guard import guarded
 from allhours.flows.ports import Committed, World
 
@@ -36,7 +36,8 @@ class Routed:
 def route(items: Sequence[tuple[int, Item]], *, router: Router, records: Records, at: datetime) -> Routed:
     """Route each (place, item) exactly once.
 
-    An item whose write is turned down for now is returned in `again`.
+    An item whose write is turned down for now is returned in `again`; so is one whose rows this release
+    cannot read, and the others of the batch are routed.
 
     Items are taken in the order in which they were said, so that a batch keeps a conversation's order.
     """
@@ -51,12 +52,14 @@ def route(items: Sequence[tuple[int, Item]], *, router: Router, records: Records
         routed.again = [place for place, _ in ordered]
         routed.why_again = [str(busy)]
         return routed
+    except BadInput:  # somewhere in the batch: each item finds what is on record when it is to be written
+        world = World(known={}, cases={})
     for place, item in ordered:
         try:
             outcome = _route_one(item, router=router, records=records, world=world, at=at)
-        except Busy as busy:
+        except (BadInput, Busy) as error:
             routed.again.append(place)
-            routed.why_again.append(str(busy))
+            routed.why_again.append(str(error))
             continue
         routed.outcomes[outcome.value] += 1
         if outcome is Outcome.ROUTED:

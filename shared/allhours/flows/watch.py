@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
-from allhours.flows.forward import Sent, send_pages
+from allhours.domain.errors import AllhoursError
+from allhours.flows.forward import send_pages
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Cursors, Pager, Pages
+    from allhours.flows.forward import Desk, Sent
+    from allhours.flows.ports import Cursors, Pages
 
 PAGE_WITHIN = timedelta(seconds=60)  # the stream forwards a page in a second; after a minute the sweep does
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How many handles are silent, and which could not be looked at."""
+
+    silent: int
+    troubles: tuple[str, ...]
+
+
 def watch(
     *, organisation: Organisation, networks: tuple[str, ...], cursors: Cursors, pages: Pages, at: datetime
-) -> int:
-    """Call a person for each handle that has been silent for longer than its network's limit.
-
-    Return how many are.
-    """
-    silent = 0
+) -> Watched:
+    """Call a person for each handle that has been silent for longer than its network's limit."""
+    silent, troubles = 0, list[str]()
     for handle in organisation.handles:
         limit = organisation.silent_after.get(handle.network)
         if limit is None or handle.network not in networks:
             continue
-        heard_at = cursors.load(handle).heard_at
-        if heard_at is not None and at - heard_at > limit:
-            silent += 1
-            pages.call(page.network_silent(handle.network, handle.handle, heard_at, at))
-    return silent
+        try:
+            heard_at = cursors.load(handle).heard_at
+            if heard_at is not None and at - heard_at > limit:
+                silent += 1
+                pages.call(page.network_silent(handle.network, handle.handle, heard_at, at))
+        except AllhoursError as error:
+            troubles.append(f"{handle.network} {handle.handle}: {error}")
+    return Watched(silent=silent, troubles=tuple(troubles))
 
 
-def sweep(*, pages: Pages, pager: Pager, at: datetime) -> Sent:
+def sweep(*, desk: Desk, at: datetime) -> Sent:
     """Send pages that the stream left behind."""
-    return send_pages(pages.unsent(at - PAGE_WITHIN), pager=pager, pages=pages, at=at)
+    return send_pages(desk.pages.unsent(at - PAGE_WITHIN), desk=desk, at=at)

@@ -214,8 +214,8 @@ class Capabilities:
 
     `reads` and `pushes` name streams; `polls_every` is the cadence we advise; `settles_within` is S and
     `seen_within` V of reliability.md §3; `found_again` says how a sent reply is found after a crash; `length`
-    is the rule in words; `storage_within` limits how long the network lets us keep a post; `leaves_alone` is
-    what we do not do, with the reason.
+    is the rule in words; `answer_windows` are those for private items; `storage_within` limits how long the
+    network lets us keep a post; `leaves_alone` is what we do not do, with the reason.
     """
 
     name: str
@@ -233,6 +233,7 @@ class Capabilities:
     hides: str
     length: str
     answer_within: str = ""
+    answer_windows: tuple[timedelta, ...] = ()
     found_again: str
     idempotent_replies: bool
     settles_within: timedelta = timedelta(seconds=120)

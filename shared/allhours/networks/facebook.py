@@ -30,6 +30,7 @@ from allhours.networks import _facebook_posts as posts
 from allhours.networks._facebook_graph import Gone, Graph
 from allhours.networks.contract import Capabilities, Greeting
 from allhours.networks.paging import MOST_SEEN, FetchedPosts, read_streams, seen_key
+from allhours.networks.windows import ANSWER_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,6 +82,7 @@ capabilities = Capabilities(
     hides="comments",
     length="8,000 characters for a comment, 2,000 for a message (library values, not confirmed by Facebook)",
     answer_within="Messenger: 24 hours after the customer's last message, 7 days with HUMAN_AGENT",
+    answer_windows=ANSWER_WINDOWS["facebook"],
     found_again="a comment below its target, by our Page and text; a message by its metadata in the echo",
     idempotent_replies=False,
     needs=(

@@ -56,7 +56,7 @@ def test_check_praises_a_bank_without_a_hole(capsys: Captured) -> None:
     assert main(["check", SMALL, *AT]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
-        "Small Bank: 2 units, 2 accounts, 4 handles, 4 members, 2 rules; no gap in 400 days; revision "
+        "Small Bank: 2 units, 2 accounts, 4 handles, 4 members, 2 rules; no hole in 400 days; revision "
     )
     assert "tzdata 20" in out
 
@@ -69,27 +69,78 @@ def test_check_lists_gaps_with_the_cheapest_fill(capsys: Captured) -> None:
     assert "and 228 more until 2027-11-07T01:00Z" in out
 
 
-def test_check_tells_machines_every_gap(capsys: Captured) -> None:
+def test_check_tells_machines_every_gap_with_every_fill(capsys: Captured) -> None:
     assert main(["check", SUN, *AT, "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert (report["ok"], len(report["gaps"])) == (False, 238)
-    assert report["gaps"][0] == {
+    assert (report["ok"], len(report["gaps"]), report["findings"]) == (False, 238, [])
+    first = report["gaps"][0]
+    assert [(fill["how"], fill["desk"], fill["cost_minutes"]) for fill in first.pop("fills")] == [
+        ("begins", "kolkata", 90),  # half of it before six in the morning
+        ("stays", "newyork", 120),  # on a Sunday evening
+        ("shift", "kolkata", 90),
+        ("shift", "london", 120),
+        ("shift", "newyork", 120),
+    ]
+    assert first == {
+        "kind": "gap",
+        "severity": "hole",
         "unit": "cards",
         "from": "2027-03-15T00:00Z",
         "until": "2027-03-15T01:00Z",
+        "text": "nobody is on duty",
+        "member": None,
+        "shift": None,
         "staff": 0,
         "need": 1,
-        "fill": "desk newyork stays on after ny-day, 20:00 to 21:00 in America/New_York",
+        "fill": "desk kolkata begins kol-day earlier, 05:30 to 06:30 in Asia/Kolkata",
         "accepted": False,
     }
 
 
-def test_the_cheapest_fill_names_the_member_who_is_there_by_day(tmp_path: Path, capsys: Captured) -> None:
+def test_the_cheapest_fill_names_the_member_and_the_cost_in_fairness(
+    tmp_path: Path, capsys: Captured
+) -> None:
     path = tmp_path / "bank.yaml"
     path.write_text(Path(SMALL).read_text().replace('start: "20:00"', 'start: "21:00"'))
-    assert main(["check", str(path), *AT, "--json"]) == 1
+    assert main(["check", str(path), "--at", "2027-01-04T00:00Z", "--json"]) == 1
     first = json.loads(capsys.readouterr().out)["gaps"][0]
-    assert first["fill"] == "desk london (Ben) stays on after day, 20:00 to 21:00 in Europe/London"
+    assert first["fill"] == (
+        "Ana (desk london) stays on after day, 20:00 to 21:00 in Europe/London: "
+        "+1 h, 169 h in 4 weeks against a mean of 214.7 h; Jain index 0.91 → 0.91"
+    )
+
+
+def test_what_is_no_gap_is_told_apart_and_accepting_gaps_does_not_excuse_it(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "bank.yaml"
+    accepted = 'accepted_gaps: [{from: "2026-01-01T00:00Z", until: "2029-01-01T00:00Z", reason: all}]'
+    text = (
+        Path(SMALL)
+        .read_text()
+        .replace("    head: ana\n", f"    head: ana\n    languages: [en]\n    {accepted}\n")
+    )
+    path.write_text(text.replace("ana: {name: Ana,", "ana: {name: Ana, languages: [en],"))
+    assert main(["check", str(path), *AT]) == 1
+    out = capsys.readouterr().out
+    assert "cards: 600 unqualified duties" in out
+    assert "Ben is on duty without en" in out
+    assert main(["check", str(path), *AT, "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert {finding["kind"] for finding in report["findings"]} == {"uncertified"}
+    assert report["gaps"] == []
+
+
+def test_a_warning_is_said_once_with_its_hours_and_fails_nothing(tmp_path: Path, capsys: Captured) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    gap = '{from: "2027-03-15T00:00Z", until: "2027-11-07T01:00Z", reason: summer}'
+    overlay.write_text(f"units: {{cards: {{fallback: london, accepted_gaps: [{gap}]}}}}\n")
+    assert main(["check", SUN, str(overlay), *AT]) == 0
+    (warning,) = [line for line in capsys.readouterr().out.splitlines() if "(warning)" in line]
+    assert warning == (
+        "cards: in a gap the work goes to desk 'london' of the unit, where nobody is then: name a member, "
+        "first at 2027-01-01T00:00Z (warning)"
+    )
 
 
 def test_an_accepted_gap_does_not_fail_the_check(tmp_path: Path, capsys: Captured) -> None:
@@ -97,7 +148,7 @@ def test_an_accepted_gap_does_not_fail_the_check(tmp_path: Path, capsys: Capture
     gap = '{from: "2027-03-15T00:00Z", until: "2027-11-07T01:00Z", reason: summer}'
     overlay.write_text(f"units: {{cards: {{accepted_gaps: [{gap}]}}}}\n")
     assert main(["check", SUN, str(overlay), *AT]) == 0
-    assert "no gap in 400 days (238 accepted)" in capsys.readouterr().out
+    assert "no hole in 400 days (238 accepted)" in capsys.readouterr().out
 
 
 def test_check_prints_every_mistake_and_how_many(tmp_path: Path, capsys: Captured) -> None:
@@ -129,7 +180,7 @@ def test_compile_writes_the_package_with_the_same_bytes_each_time(tmp_path: Path
 def test_compile_refuses_a_hole_and_writes_nothing(tmp_path: Path, capsys: Captured) -> None:
     assert main(["compile", SUN, "-o", str(tmp_path / "out"), *AT]) == 1
     told = capsys.readouterr().err
-    hole = "cards: nobody from 2027-03-15T00:00Z to 2027-03-15T01:00Z, 238 gaps in all: "
+    hole = "cards: nobody is on duty from 2027-03-15T00:00Z to 2027-03-15T01:00Z, 238 holes in all: "
     assert told.startswith(f"allhours: {hole}allhours check ")
     assert not (tmp_path / "out").exists()
 
@@ -143,36 +194,7 @@ def test_compile_refuses_a_mistake_and_writes_nothing(tmp_path: Path, capsys: Ca
     assert not (tmp_path / "out").exists()
 
 
-# who
-
-
-def test_who_names_the_member_the_shift_and_the_hours(capsys: Captured) -> None:
-    assert main(["who", "cards", "--at", "2027-07-01T09:30+01:00", "--organisation", SMALL]) == 0
-    told = capsys.readouterr().out
-    assert told == "Cards: Ben at desk london, by shift day, 2027-07-01T07:00Z to 2027-07-01T19:00Z\n"
-
-
-def test_who_reads_the_compiled_file_too(tmp_path: Path, capsys: Captured) -> None:
-    assert main(["compile", SMALL, "-o", str(tmp_path), *AT]) == 0
-    capsys.readouterr()
-    compiled = str(tmp_path / "allhours_organisation" / "organisation.json")
-    assert main(["who", "payments", *AT, "--organisation", compiled, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "unit": "payments",
-        "at": "2027-01-01T00:00:00+00:00",
-        "desk": "kolkata",
-        "members": ["priya"],
-        "names": ["Priya"],
-        "because": "always",
-        "since": "2026-12-31T18:30Z",
-        "until": "2027-01-01T18:30Z",
-        "gap": False,
-    }
-
-
-def test_who_says_that_the_fallback_stands_in_for_nobody(capsys: Captured) -> None:
-    assert main(["who", "cards", "--at", "2027-07-01T00:30Z", "--organisation", SUN]) == 1
-    assert capsys.readouterr().out == "Cards: nobody is on duty; the fallback is Leo (leo)\n"
+# mistakes on the command line
 
 
 GONE = "gone.yaml:1 cannot be read: no such file or directory"
@@ -203,13 +225,22 @@ def test_a_wrong_word_is_told_in_one_line_without_a_traceback(
 
 
 def test_a_file_that_is_no_compiled_organisation_is_told(tmp_path: Path, capsys: Captured) -> None:
-    for body in ("[]", "{", '{"format": 1}', "\x00"):
+    for body in ("[]", "{", '{"format": 2}', "\x00"):
         (tmp_path / "o.json").write_text(body)
         assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
         assert (
             capsys.readouterr().err
             == f"allhours: {tmp_path}/o.json: is no compiled organisation, make it with allhours compile\n"
         )
+
+
+def test_an_organisation_compiled_by_another_version_says_to_deploy_both(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "o.json").write_text('{"format": 1}')
+    assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
+    told = "the organisation is compiled in format 1, not 2: deploy both together"
+    assert told in capsys.readouterr().err
 
 
 # rota
@@ -370,3 +401,29 @@ def test_a_post_cannot_command_the_terminal(monkeypatch: pytest.MonkeyPatch, cap
     out = capsys.readouterr().out
     assert "[bold]transfer[/]" in out
     assert not {"\x1b", "\u202e", "\x07"} & set(out)
+
+
+# fairness
+
+
+def test_fairness_shows_each_members_hours_and_whether_the_targets_are_met(capsys: Captured) -> None:
+    words = ["fairness", SMALL, "--unit", "cards", "--from", "2027-01-04", "--to", "2027-03-28"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "Cards (cards): hours of four weeks" in out
+    assert "hours: 0.889, target 0.95 missed" in out
+    assert main([*words, "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    report = json.loads(line)
+    assert report["members"]["ana"]["hours"] == report["members"]["ben"]["hours"] == 168
+    assert report["members"]["cy"]["hours"] == 336
+    assert (report["days"], report["met"], report["jain"]["hours"]) == (84, False, 0.8889)
+
+
+def test_fairness_refuses_dates_that_make_no_sense(capsys: Captured) -> None:
+    assert main(["fairness", SMALL, "--from", "2027-01-02", "--to", "2027-01-01"]) == 1
+    assert "--to 2027-01-01 is before --from 2027-01-02" in capsys.readouterr().err
+    assert main(["fairness", SMALL, "--from", "2027-01-01", "--to", "2029-01-01"]) == 1
+    assert "more than 400 days apart" in capsys.readouterr().err
+    assert main(["fairness", SMALL, "--unit", "loans"]) == 1
+    assert "no unit is called 'loans'" in capsys.readouterr().err
