@@ -238,6 +238,14 @@ def test_a_change_counts_everywhere_after_fifteen_seconds() -> None:
     assert live_organisation(then).on_duty("cards", then).members == ("cleo",)
 
 
+def test_whoever_hands_over_reads_the_rota_as_it_is_now() -> None:
+    moment = NOON + timedelta(hours=3)
+    live_organisation(moment)
+    put(COVER)
+    assert live_organisation(moment, within=0).on_duty("cards", moment).members == ("cleo",)
+    assert live_organisation(moment).on_duty("cards", moment).members == ("cleo",), "and so does the rest"
+
+
 def test_the_live_organisation_keeps_what_it_worked_out_while_nothing_changes() -> None:
     put(COVER)
     first = live_organisation(NOON)

@@ -190,8 +190,11 @@ def test_who_takes_the_shift_gets_the_cases_and_the_packet_once(scene: Scene) ->
     assert packet.unit == TAKEN_IN
     assert packet.event["open"] >= 1
     assert owner in json.dumps(packet.event["left"])
-    moved = json.loads(row(scene, f"CASE#{case_id}")["case"]["S"])["owner"]
-    assert moved != owner
+
+    def moved() -> bool:
+        return bool(json.loads(row(scene, f"CASE#{case_id}")["case"]["S"])["owner"] != owner)
+
+    assert waited_for(moved, again=lambda: tick(scene))
     assert notices(scene, TAKEN_IN, "case.assigned", case_id)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -68,8 +67,9 @@ class _Minute:
         return Done(counts=counts, troubles=done.troubles)
 
     def handovers(self) -> Done:
+        # Read now: a tick that had not seen a change yet would give cases back to who has just left.
         done = hand_over(
-            organisation=live_organisation(self._at),
+            organisation=live_organisation(self._at, within=0),
             cases=wiring.open_cases(),
             handovers=wiring.handovers(),
             at=self._at,
@@ -78,10 +78,10 @@ class _Minute:
         return Done(counts=counts, troubles=done.troubles)
 
     def gaps(self) -> Done:
-        gaps, organisation = wiring.gaps(), live_organisation(self._at)
+        gaps = wiring.gaps()
         due = list(gaps.due(self._at))
-        if due:  # a rota of some seconds ago might not show a gap that a change has just opened
-            organisation = replace(organisation, changes=wiring.rota_changes().read().changes)
+        # Read now: a rota of some seconds ago might not show a gap that a change has just opened.
+        organisation = live_organisation(self._at, within=0)
         done = announce(
             due,
             organisation=organisation,

@@ -78,7 +78,8 @@ class _View:
 
     def act(self, asked: Mapping[str, str], wanted: Wish) -> Answer:
         """Put it on record, or say why not."""
-        unreachable = wiring.reaches().unreachable(self._live, self._at)
+        silent = wiring.reaches().unreachable(self._live, self._at)
+        unreachable = silent - {self._member.member_id}  # who opens this page is there
         try:
             changed = change(
                 wanted.proposal,
@@ -91,7 +92,7 @@ class _View:
             )
         except ChangeRefused as error:
             return self.refused(error, asked, wanted)
-        if not recheck(changed, gaps=wiring.gaps(), at=self._at, unreachable=unreachable):
+        if not recheck(changed, gaps=wiring.gaps(), at=self._at, unreachable=silent):
             logger.warning("the record of holes waits for the night's proof", change=changed.change.change_id)
         return self.done(changed.change)
 

@@ -32,12 +32,12 @@ def organisation() -> Organisation:
     return organisation_from_json(json.loads(text))
 
 
-def live_organisation(at: datetime) -> Organisation:
-    """Return the organisation with the changes to its rota, at most 15 seconds old.
+def live_organisation(at: datetime, *, within: float = FRESH_FOR) -> Organisation:
+    """Return the organisation with the changes to its rota, at most so many seconds old; 0 reads them now.
 
     `Busy` when they cannot be read, by this release either: without them it would name who is not there.
     """
-    return _warm().at(at)
+    return _warm().at(at, within)
 
 
 @dataclass(slots=True)
@@ -47,8 +47,8 @@ class _Warm:
     live: Organisation
     read_at: datetime | None = None
 
-    def at(self, at: datetime) -> Organisation:
-        if self.read_at is None or not 0 <= (at - self.read_at).total_seconds() < FRESH_FOR:
+    def at(self, at: datetime, within: float) -> Organisation:
+        if self.read_at is None or not 0 <= (at - self.read_at).total_seconds() < within:
             changes = _changes()
             if changes != self.live.changes:
                 self.live = replace(organisation(), changes=changes)
