@@ -15,8 +15,9 @@ from allhours.domain.organisation import Account, Member, Organisation, Rule, Un
 from allhours.domain.reach import Reach
 from allhours.domain.rota import Desk as RotaDesk
 from allhours.domain.rota import Rotation, Shift, UnitRota
+from allhours.flows.cover_ports import Called, Spent
 from allhours.flows.forward import Desk
-from allhours.flows.ports import Bookmark, Called, Committed, Spent, World
+from allhours.flows.ports import Bookmark, Committed, World
 from allhours.networks.contract import Delivery, Fetched, Greeting
 
 if TYPE_CHECKING:

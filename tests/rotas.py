@@ -10,7 +10,7 @@ from allhours.domain.errors import Busy, StaleRota
 from allhours.domain.organisation import Member, Organisation, Unit
 from allhours.domain.people import Certificate
 from allhours.domain.rota import Desk, Rotation, Shift, UnitRota
-from allhours.flows.ports import KnownChanges
+from allhours.flows.cover_ports import KnownChanges
 from tests.builders import NOON, an_organisation
 
 DAY = date(2027, 3, 15)  # NOON's, a Monday

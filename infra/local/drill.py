@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Called
+    from allhours.flows.cover_ports import Called
 
 EXAMPLE = FOLDER / "infra" / "organisation" / "acme.yaml"
 REPORT = LOCAL / "drill.md"

@@ -13,7 +13,8 @@ from allhours.domain.budget import Budget
 from allhours.domain.case import Case, State
 from allhours.domain.errors import StaleRota
 from allhours.domain.reach import Reach
-from allhours.flows.ports import Called, Committed, KnownChanges, KnownGap, Spent, World
+from allhours.flows.cover_ports import Called, KnownChanges, KnownGap, Spent
+from allhours.flows.ports import Committed, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

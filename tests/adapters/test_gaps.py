@@ -12,7 +12,7 @@ from allhours.aws.organisation import organisation
 from allhours.aws.prove import prove_tonight
 from allhours.domain.notice import Notice
 from allhours.flows import prove
-from allhours.flows.ports import OPEN_END, KnownGap
+from allhours.flows.cover_ports import OPEN_END, KnownGap
 from tests.builders import NOON
 from tests.crash.seen import rows
 

@@ -18,7 +18,7 @@ from allhours.domain import page
 from allhours.domain.errors import BadInput, Busy
 from allhours.domain.notice import Notice
 from allhours.domain.organisation import OnDuty
-from allhours.flows.ports import KnownGap
+from allhours.flows.cover_ports import KnownGap
 from tests.builders import NOON, a_case, an_item
 from tests.crash.seen import rows, topic
 

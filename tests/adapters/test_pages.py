@@ -19,8 +19,8 @@ from allhours.domain.errors import Busy
 from allhours.domain.organisation import OnDuty, TestPages
 from allhours.domain.reach import Reach
 from allhours.flows.acknowledge import acknowledge, release
+from allhours.flows.cover_ports import Spent
 from allhours.flows.escalate import escalate, send_bundles
-from allhours.flows.ports import Spent
 from allhours.flows.watch import sweep
 from tests.builders import NOON, a_case
 from tests.crash.faults import Crash, F, faults_of

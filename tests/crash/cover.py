@@ -17,7 +17,7 @@ from allhours.domain.organisation import Member, Organisation, TestPages, Unit
 from allhours.domain.people import Leave
 from allhours.domain.rota import Desk, Rotation, Shift, UnitRota
 from allhours.domain.service_level import ServiceLevel
-from allhours.flows.ports import Spent
+from allhours.flows.cover_ports import Spent
 from tests.builders import NOON, RULES, a_general_item, an_organisation
 from tests.crash.harness import World
 from tests.crash.scenario import Plan, Scenario

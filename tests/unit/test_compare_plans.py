@@ -13,7 +13,7 @@ from allhours.domain.notice import Notice, notice_to_json
 from allhours.domain.people import Leave
 from allhours.domain.plan import Plan, moved, plan_of
 from allhours.flows.compare_plans import Compared, compare_plans
-from allhours.flows.ports import KnownPlan
+from allhours.flows.cover_ports import KnownPlan
 from tests.case_events import assert_published
 from tests.proofs import a_shift, a_unit, at, bank_of
 

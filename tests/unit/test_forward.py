@@ -32,7 +32,7 @@ from tests.builders import (
 
 if TYPE_CHECKING:
     from allhours.domain.case import Case
-    from allhours.flows.ports import Spent
+    from allhours.flows.cover_ports import Spent
 
 PAGE = page.dead_letter("x @acmecards", "no time", NOON)
 LADDER = (

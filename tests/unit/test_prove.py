@@ -18,7 +18,7 @@ from allhours.domain.errors import BadInput, Busy
 from allhours.domain.notice import notice_to_json
 from allhours.domain.page import SMS_LIMIT
 from allhours.domain.people import Leave
-from allhours.flows.ports import OPEN_END, KnownGap
+from allhours.flows.cover_ports import OPEN_END, KnownGap
 from allhours.flows.prove import AHEAD, AT_ONCE, announce, prove_night, prove_unit
 from tests.builders import FakePages
 from tests.proofs import HOUR, a_need, a_shift, a_unit, at, bank_of

@@ -11,7 +11,8 @@ from allhours.aws.due import due_attributes, due_rows
 from allhours.aws.pages import put_page
 from allhours.aws.table import Row, commit, compact, put_if, readable
 from allhours.domain.budget import Budget, budget_from_json, budget_to_json
-from allhours.flows.ports import Committed, Spent
+from allhours.flows.cover_ports import Spent
+from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ from allhours.aws.due import NEVER, due_attributes, due_rows
 from allhours.aws.notices import put_notice
 from allhours.aws.table import BATCH, Row, commit, compact, get_rows, put_if, readable
 from allhours.domain.errors import BadInput
-from allhours.flows.ports import Committed, KnownGap
+from allhours.flows.cover_ports import KnownGap
+from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from allhours.flows.ports import Called
+    from allhours.flows.cover_ports import Called
 
 logger = Logger()
 

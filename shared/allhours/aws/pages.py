@@ -13,7 +13,8 @@ from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_lis
 from allhours.domain.errors import BadInput
 from allhours.domain.escalation import Climb, climb_from_json, climb_to_json
 from allhours.domain.page import Page, page_from_json, page_to_json
-from allhours.flows.ports import Called, Committed
+from allhours.flows.cover_ports import Called
+from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from allhours.aws.notices import put_notice
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, readable
 from allhours.domain.plan import Plan
-from allhours.flows.ports import Committed, KnownPlan
+from allhours.flows.cover_ports import KnownPlan
+from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -17,7 +17,8 @@ from allhours.aws.notices import put_notice
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
 from allhours.domain.changes import change_from_json, change_to_json
 from allhours.domain.errors import BadInput, StaleRota
-from allhours.flows.ports import ChangeState, Committed, KnownChanges, RecordedChange
+from allhours.flows.cover_ports import ChangeState, KnownChanges, RecordedChange
+from allhours.flows.ports import Committed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

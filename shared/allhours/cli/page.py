@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from allhours.flows.acknowledge import Acknowledged
-    from allhours.flows.ports import Called
+    from allhours.flows.cover_ports import Called
 
 SAID = {
     "acknowledged": "{by} has it now; nobody more is called",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Called, Pages, Reaches
+    from allhours.flows.cover_ports import Called, Pages, Reaches
 
 TRIES = 4  # a row that two of us want changes hands within a write
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allhours.domain.notice import Notice
     from allhours.domain.organisation import Organisation
     from allhours.domain.proof import Finding
-    from allhours.flows.ports import Gaps, KnownChanges, RotaChanges
+    from allhours.flows.cover_ports import Gaps, KnownChanges, RotaChanges
 
 Proposal: TypeAlias = "Callable[[Organisation], Change]"
 """What is proposed, made anew from the organisation as it is; `BadInput` where it makes no sense."""

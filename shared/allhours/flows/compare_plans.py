@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Plans
+    from allhours.flows.cover_ports import Plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

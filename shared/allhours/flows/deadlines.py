@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from allhours.domain.case import Case
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import OpenCases
+    from allhours.flows.cover_ports import OpenCases
 
 MOST_DUE = 200  # cases in one tick, some twenty milliseconds each; the next tick goes on
 

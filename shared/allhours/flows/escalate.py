@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from allhours.domain.escalation import Climb
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Budgets, Pages
+    from allhours.flows.cover_ports import Budgets, Pages
 
 MOST_DUE = 200  # pages in one tick, ten milliseconds each; those that moved make room for the others
 

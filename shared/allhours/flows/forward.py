@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from allhours.domain.organisation import Organisation
     from allhours.domain.page import Page
-    from allhours.flows.ports import Budgets, Called, PageLinks, Pager, Pages, Topic
+    from allhours.flows.cover_ports import Budgets, Called, PageLinks, Pager, Pages
+    from allhours.flows.ports import Topic
 
 TRIES = 4  # a row that two of us want changes hands within a write
 

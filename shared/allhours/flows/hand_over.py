@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from allhours.domain.case import Case
     from allhours.domain.organisation import Organisation
     from allhours.domain.segments import Segment
-    from allhours.flows.ports import Handovers, OpenCases
+    from allhours.flows.cover_ports import Handovers, OpenCases
 
 WATCHED = timedelta(minutes=10)  # after a boundary; a router holds its rota for seconds, a change 15 of them
 LOOKED_BACK = timedelta(days=2)  # boundaries before that are history: the clock stood still for so long

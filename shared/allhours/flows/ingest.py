@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, Pages
+    from allhours.flows.cover_ports import Pages
+    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue
     from allhours.networks.contract import Source
 
 OWN_POST = "own post"

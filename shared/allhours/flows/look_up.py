@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import DeadLetters, ItemQueue, KnownAuthors, Pages
+    from allhours.flows.cover_ports import Pages
+    from allhours.flows.ports import DeadLetters, ItemQueue, KnownAuthors
     from allhours.networks.contract import AuthorBook
 
 

@@ -16,7 +16,7 @@ from allhours.domain.fairness import PERIOD
 from allhours.domain.notice import to_unit
 from allhours.domain.page import gap_ahead
 from allhours.domain.proof import Kind, is_accepted, prove
-from allhours.flows.ports import OPEN_END, KnownGap
+from allhours.flows.cover_ports import OPEN_END, KnownGap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from allhours.domain.notice import Notice
     from allhours.domain.organisation import Organisation
     from allhours.domain.proof import Finding
-    from allhours.flows.ports import Gaps, Pages
+    from allhours.flows.cover_ports import Gaps, Pages
 
 ANNOUNCED = (
     Kind.GAP,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import DeadLetters, ItemQueue, Pages
+    from allhours.flows.cover_ports import Pages
+    from allhours.flows.ports import DeadLetters, ItemQueue
     from allhours.networks.contract import Delivery, Push
 
 

@@ -10,7 +10,8 @@ from allhours.flows.ingest import Intake, report, take_in
 
 if TYPE_CHECKING:
     from allhours.domain.handle import Handle
-    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, KeptItems, Pages
+    from allhours.flows.cover_ports import Pages
+    from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, KeptItems
     from allhours.networks.contract import Rereader
 
 YOUNG = timedelta(days=2)  # cases this young are read again at every call

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
-    from allhours.flows.ports import Reaches
+    from allhours.flows.cover_ports import Reaches
 
 LATE = timedelta(hours=1)  # a test that the clock missed by more is left to the next week: it might be night
 

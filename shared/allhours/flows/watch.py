@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
+    from allhours.flows.cover_ports import Pages
     from allhours.flows.forward import Desk, Sent
-    from allhours.flows.ports import Cursors, Pages
+    from allhours.flows.ports import Cursors
 
 PAGE_WITHIN = timedelta(seconds=60)  # the stream forwards a page in a second; after a minute the sweep does
 

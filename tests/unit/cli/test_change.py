@@ -14,7 +14,7 @@ import pytest
 from allhours.cli import change, deployed
 from allhours.cli.__main__ import main
 from allhours.domain.links import owner_and_serial, verified
-from allhours.flows.ports import ChangeState, RecordedChange
+from allhours.flows.cover_ports import ChangeState, RecordedChange
 from tests.rotas import FakeGaps, FakeRotaChanges
 
 SMALL = str(Path(__file__).resolve().parents[2] / "organisations" / "small.yaml")

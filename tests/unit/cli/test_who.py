@@ -12,7 +12,7 @@ import pytest
 from allhours.cli import deployed
 from allhours.cli.__main__ import main
 from allhours.domain.changes import override
-from allhours.flows.ports import KnownChanges
+from allhours.flows.cover_ports import KnownChanges
 from tests.builders import NIGHT, NOON, an_organisation
 
 if TYPE_CHECKING:
