@@ -16,7 +16,7 @@ from allhours.domain.reach import Reach
 from allhours.domain.rota import Desk as RotaDesk
 from allhours.domain.rota import Rotation, Shift, UnitRota
 from allhours.flows.cover_ports import Called, Spent
-from allhours.flows.forward import Desk
+from allhours.flows.forward import Switchboard
 from allhours.flows.ports import Bookmark, Committed, World
 from allhours.networks.contract import Delivery, Fetched, Greeting
 
@@ -362,12 +362,12 @@ class FakePageLinks:
         return f"https://oncall.test/pages/{page_id}/{serial}/{member}"
 
 
-def a_page_desk(
+def a_switchboard(
     pages: FakePages | None = None, pager: FakePager | None = None, organisation: Organisation | None = None
-) -> Desk:
+) -> Switchboard:
     """Bring together what it takes to send a page."""
     outbox = pages or FakePages()
-    return Desk(
+    return Switchboard(
         pages=outbox,
         pager=pager or FakePager(),
         budgets=FakeBudgets(pages=outbox),

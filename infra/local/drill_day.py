@@ -26,7 +26,7 @@ from allhours.flows.change_rota import ChangeRefused, change, recheck
 from allhours.flows.clock import Done, tick
 from allhours.flows.deadlines import tell_deadlines
 from allhours.flows.escalate import escalate, send_bundles
-from allhours.flows.forward import Desk, send_pages
+from allhours.flows.forward import Switchboard, send_pages
 from allhours.flows.hand_over import hand_over
 from allhours.flows.prove import announce
 from allhours.flows.route import route
@@ -194,14 +194,14 @@ class BadDay:
             self.at += MINUTE
 
     def _send(self) -> None:
-        desk = Desk(
+        board = Switchboard(
             pages=self.pages,
             pager=self.phones,
             budgets=self.budgets,
             links=NoLinks(),
             organisation=self.organisation,
         )
-        send_pages(self.pages.unsent(self.at), desk=desk, at=self.at)
+        send_pages(self.pages.unsent(self.at), board=board, at=self.at)
 
     def _tick(self) -> None:
         at, bank = self.at, self.organisation

@@ -78,7 +78,7 @@ def stepped(at: datetime) -> None:
 
 
 def swept(at: datetime) -> None:
-    sweep(desk=wiring.page_desk(at), at=at).check()
+    sweep(board=wiring.switchboard(at), at=at).check()
 
 
 def row(page_id: str = URGENT.page_id) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from allhours.domain import page
 from allhours.domain.organisation import OnDuty
 from allhours.flows.acknowledge import Acknowledged, acknowledge, release
 from allhours.flows.forward import send_pages
-from tests.builders import NOON, FakePages, FakeReaches, a_case, a_page_desk, an_organisation
+from tests.builders import NOON, FakePages, FakeReaches, a_case, a_switchboard, an_organisation
 
 BANK = an_organisation()
 DUTY = OnDuty(unit="cards", desk="london", members=("ana",), because="day", since=0, until=1)
@@ -110,7 +110,7 @@ def test_who_takes_a_bundle_takes_every_page_that_it_names_and_nobody_has() -> N
 
 def test_a_test_page_carries_a_link_and_does_not_climb() -> None:
     pages = FakePages(written=[TEST])
-    send_pages([TEST.page_id], desk=a_page_desk(pages, organisation=BANK), at=NOON).check()
+    send_pages([TEST.page_id], board=a_switchboard(pages, organisation=BANK), at=NOON).check()
     assert pages.rows[TEST.page_id].climb is None
 
 

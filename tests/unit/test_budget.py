@@ -12,7 +12,7 @@ from allhours.domain import page
 from allhours.domain.budget import HOUR, LIMITS, MOST_NAMED, Budget, Call, budget_from_json, budget_to_json
 from allhours.flows.escalate import send_bundles
 from allhours.flows.forward import send_pages
-from tests.builders import NOON, FakeBudgets, FakePager, FakePages, a_page_desk
+from tests.builders import NOON, FakeBudgets, FakePager, FakePages, a_switchboard
 
 MINUTE = timedelta(minutes=1)
 
@@ -118,7 +118,7 @@ def test_nothing_is_dropped_and_nobody_gets_more_than_the_limits_but_firsts(
 
 def test_a_bundle_is_one_page_that_names_all_and_whose_link_takes_them() -> None:
     pages, pager = FakePages(), FakePager()
-    desk = a_page_desk(pages, pager)
+    desk = a_switchboard(pages, pager)
     budgets = desk.budgets
     assert isinstance(budgets, FakeBudgets)
     urgent = [
@@ -136,13 +136,13 @@ def test_a_bundle_is_one_page_that_names_all_and_whose_link_takes_them() -> None
         for number in range(8)
     ]
     pages.written += urgent
-    send_pages([one.page_id for one in urgent], desk=desk, at=NOON).check()
+    send_pages([one.page_id for one in urgent], board=desk, at=NOON).check()
     assert send_bundles(budgets=budgets, at=NOON + 14 * MINUTE).count == 0
     assert send_bundles(budgets=budgets, at=NOON + 15 * MINUTE).count == 1
     assert send_bundles(budgets=budgets, at=NOON + 15 * MINUTE).count == 0
     bundle = pages.written[-1]
     assert bundle.about == ("p5", "p6", "p7")
     assert all(one.subject in bundle.story for one in urgent[5:])
-    send_pages([bundle.page_id], desk=desk, at=NOON + 15 * MINUTE).check()
+    send_pages([bundle.page_id], board=desk, at=NOON + 15 * MINUTE).check()
     assert (pager.called[-1], pager.links[-1]) == ("ana", f"https://oncall.test/pages/{bundle.page_id}/0/ana")
     assert len(pager.pages) == 6

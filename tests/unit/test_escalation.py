@@ -36,7 +36,7 @@ from tests.builders import (
     FakePages,
     FakeReaches,
     a_case,
-    a_page_desk,
+    a_switchboard,
     an_organisation,
 )
 
@@ -218,7 +218,7 @@ def test_who_has_acknowledged_ends_it_and_a_page_that_is_handed_back_begins_anew
 
 def climbing() -> tuple[FakePages, FakePager]:
     pages, pager = FakePages(written=[PAGE]), FakePager()
-    send_pages([PAGE.page_id], desk=a_page_desk(pages, pager, BANK), at=NOON).check()
+    send_pages([PAGE.page_id], board=a_switchboard(pages, pager, BANK), at=NOON).check()
     return pages, pager
 
 
@@ -234,7 +234,7 @@ def test_the_clock_puts_who_is_next_before_forward_and_a_doubled_tick_changes_no
     assert tick(pages, at) == (1, 0)
     assert tick(pages, at) == (0, 0)
     assert pages.rows[PAGE.page_id].waiting
-    send_pages([PAGE.page_id], desk=a_page_desk(pages, pager, BANK), at=at).check()
+    send_pages([PAGE.page_id], board=a_switchboard(pages, pager, BANK), at=at).check()
     assert pager.called == ["ana", "ben"]
     assert not pages.rows[PAGE.page_id].waiting
 
@@ -243,7 +243,7 @@ def test_a_step_that_forward_has_not_sent_yet_is_sent_with_the_next() -> None:
     pages, pager = climbing()
     tick(pages, NOON + 10 * MINUTE)
     tick(pages, NOON + 30 * MINUTE)
-    send_pages([PAGE.page_id], desk=a_page_desk(pages, pager, BANK), at=NOON + 30 * MINUTE).check()
+    send_pages([PAGE.page_id], board=a_switchboard(pages, pager, BANK), at=NOON + 30 * MINUTE).check()
     assert pager.called == ["ana", "ben", "cy"]
 
 
@@ -288,7 +288,9 @@ def test_a_page_that_cannot_be_looked_at_does_not_hold_up_the_others() -> None:
 def test_a_tick_makes_the_steps_of_so_many_pages_and_the_next_tick_goes_on() -> None:
     written = [page.urgent(a_case(case_id=f"x-{number}"), DUTY, "r", NOON) for number in range(MOST_DUE + 7)]
     pages = FakePages(written=written)
-    send_pages([one.page_id for one in written], desk=a_page_desk(pages, organisation=BANK), at=NOON).check()
+    send_pages(
+        [one.page_id for one in written], board=a_switchboard(pages, organisation=BANK), at=NOON
+    ).check()
     at = NOON + 10 * MINUTE
     assert [tick(pages, at)[0] for _ in range(3)] == [MOST_DUE, 7, 0]
     assert all(len(pages.climb(one.page_id).told) == 2 for one in written)
@@ -307,7 +309,7 @@ def test_a_page_that_is_handed_back_climbs_again_at_once_with_new_links() -> Non
     pages, pager = climbing()
     acknowledge(PAGE.page_id, 0, "ana", pages=pages, reaches=FakeReaches(), organisation=BANK, at=NOON)
     release(PAGE.page_id, 0, "ana", pages=pages, organisation=BANK, at=NOON + MINUTE)
-    send_pages([PAGE.page_id], desk=a_page_desk(pages, pager, BANK), at=NOON + MINUTE).check()
+    send_pages([PAGE.page_id], board=a_switchboard(pages, pager, BANK), at=NOON + MINUTE).check()
     assert pager.called == ["ana", "ana"]
     assert [link.rsplit("/", 2)[1] for link in pager.links] == ["0", "1"]
     assert pages.climb(PAGE.page_id).next_at == NOON + 11 * MINUTE

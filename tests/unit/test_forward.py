@@ -16,7 +16,7 @@ from allhours.domain.organisation import OnDuty, Organisation
 from allhours.domain.people import Leave
 from allhours.flows.acknowledge import acknowledge
 from allhours.flows.escalate import escalate
-from allhours.flows.forward import Desk, forward, send_pages
+from allhours.flows.forward import Switchboard, forward, send_pages
 from tests.builders import (
     NIGHT,
     NOON,
@@ -26,7 +26,7 @@ from tests.builders import (
     FakeReaches,
     FakeTopic,
     a_case,
-    a_page_desk,
+    a_switchboard,
     an_organisation,
 )
 
@@ -53,17 +53,17 @@ def on_leave(organisation: Organisation, *members: str) -> Organisation:
     return replace(organisation, members={**organisation.members, **people})
 
 
-def sent(*written: page.Page, organisation: Organisation = BANK) -> tuple[FakePages, FakePager, Desk]:
+def sent(*written: page.Page, organisation: Organisation = BANK) -> tuple[FakePages, FakePager, Switchboard]:
     pages, pager = FakePages(written=list(written)), FakePager()
-    desk = a_page_desk(pages, pager, organisation)
-    send_pages([one.page_id for one in written], desk=desk, at=NOON).check()
+    desk = a_switchboard(pages, pager, organisation)
+    send_pages([one.page_id for one in written], board=desk, at=NOON).check()
     return pages, pager, desk
 
 
 def test_pages_go_first_and_are_marked_after_they_went() -> None:
     topic, pager, pages = FakeTopic(), FakePager(), FakePages(written=[PAGE])
-    desk = a_page_desk(pages, pager)
-    done = forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, desk=lambda: desk, at=NOON)
+    desk = a_switchboard(pages, pager)
+    done = forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
     assert (done.events, done.pages) == (1, 1)
     assert pager.pages == pages.marked == [PAGE]
     assert topic.events == [{"event": "case.opened"}]
@@ -71,16 +71,16 @@ def test_pages_go_first_and_are_marked_after_they_went() -> None:
 
 def test_a_page_that_did_not_go_is_not_marked() -> None:
     topic, pager, pages = FakeTopic(), FakePager(busy=1), FakePages(written=[PAGE])
-    desk = a_page_desk(pages, pager)
+    desk = a_switchboard(pages, pager)
     with pytest.raises(Busy):
-        forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, desk=lambda: desk, at=NOON)
+        forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
     assert pages.marked == []
     assert len(topic.events) == 1
 
 
 def test_nothing_to_forward_publishes_nothing() -> None:
     topic = FakeTopic()
-    forward([], [], topic=topic, desk=a_page_desk, at=NOON)
+    forward([], [], topic=topic, board=a_switchboard, at=NOON)
     assert topic.events == []
 
 
@@ -95,7 +95,7 @@ def test_a_critical_page_calls_its_first_step_with_a_link_and_climbs() -> None:
 
 def test_a_warning_is_sent_once_and_asks_for_nothing() -> None:
     pages, pager, desk = sent(PAGE)
-    send_pages([PAGE.page_id], desk=desk, at=NOON).check()
+    send_pages([PAGE.page_id], board=desk, at=NOON).check()
     assert (pager.called, pager.links) == (["operations"], [""])
     assert pages.rows[PAGE.page_id].climb is None
 
@@ -103,7 +103,7 @@ def test_a_warning_is_sent_once_and_asks_for_nothing() -> None:
 def test_a_step_that_has_nobody_is_passed_over_in_the_same_second() -> None:
     one = replace(an_urgent_page(), unit="fraud", at=NIGHT)  # nobody is on duty for fraud at night
     pages, pager = FakePages(written=[one]), FakePager()
-    send_pages([one.page_id], desk=a_page_desk(pages, pager, BANK), at=NIGHT).check()
+    send_pages([one.page_id], board=a_switchboard(pages, pager, BANK), at=NIGHT).check()
     assert pager.called == ["ben"]
     (passed,) = pages.climb(one.page_id).passed_over
     assert (passed.step, passed.at, passed.why) == (0, NIGHT, "nobody is on duty")
@@ -128,7 +128,7 @@ def test_a_page_that_was_acknowledged_meanwhile_calls_nobody() -> None:
     one = an_urgent_page()
     pages, pager = FakePages(written=[one]), FakePager()
     acknowledge(one.page_id, None, "ben", pages=pages, reaches=FakeReaches(), organisation=BANK, at=NOON)
-    send_pages([one.page_id], desk=a_page_desk(pages, pager, BANK), at=NOON).check()
+    send_pages([one.page_id], board=a_switchboard(pages, pager, BANK), at=NOON).check()
     assert pager.called == []
 
 
@@ -139,7 +139,7 @@ def test_an_acknowledgement_while_it_is_being_sent_is_kept_and_nobody_is_called_
     pages.meanwhile.append(
         lambda: acknowledge(one.page_id, 0, "ana", pages=pages, reaches=reaches, organisation=BANK, at=NOON)
     )
-    send_pages([one.page_id], desk=a_page_desk(pages, pager, BANK), at=NOON).check()
+    send_pages([one.page_id], board=a_switchboard(pages, pager, BANK), at=NOON).check()
     assert pager.called == ["ana"]
     assert pages.climb(one.page_id).acknowledged_by == "ana"
     assert pages.due(NOON + timedelta(days=1)) == []
@@ -161,11 +161,11 @@ BOTH = replace(  # two people at once, then one of them again
 
 def an_hour(pages: FakePages, pager: FakePager, *, since: int = 0) -> list[int]:
     """Let the stream, the clock and the sweep run; return the minutes in which a page was exhausted."""
-    desk, ends = a_page_desk(pages, pager, BOTH), list[int]()
+    desk, ends = a_switchboard(pages, pager, BOTH), list[int]()
     for minute in range(since, since + 60):
         at = NOON + timedelta(minutes=minute)
         ends += [minute] * escalate(pages=pages, organisation=BOTH, at=at).exhausted
-        send_pages(list(pages.unsent(at + timedelta(seconds=1))), desk=desk, at=at)
+        send_pages(list(pages.unsent(at + timedelta(seconds=1))), board=desk, at=at)
     return ends
 
 
@@ -201,11 +201,11 @@ def test_a_call_that_fails_again_writes_nothing_that_would_wake_the_stream(
 ) -> None:
     one = an_urgent_page()
     pages, pager = FakePages(written=[one]), FakePager(busy=99)
-    desk = a_page_desk(pages, pager, organisation)
+    desk = a_switchboard(pages, pager, organisation)
     versions = []
     for second in range(5):
         with pytest.raises(Busy, match="sending a page"):
-            send_pages([one.page_id], desk=desk, at=NOON + timedelta(seconds=second)).check()
+            send_pages([one.page_id], board=desk, at=NOON + timedelta(seconds=second)).check()
         versions.append(pages.rows[one.page_id].version)
     assert versions == [2] * 5
 
@@ -213,8 +213,8 @@ def test_a_call_that_fails_again_writes_nothing_that_would_wake_the_stream(
 def test_a_page_that_no_other_try_can_send_holds_up_neither_the_next_nor_the_events() -> None:
     topic, pager = FakeTopic(), FakePager()
     pages = FakePages(written=[PAGE], unreadable=["newer"])
-    desk = a_page_desk(pages, pager)
-    done = forward([{"event": "e"}], ["newer", PAGE.page_id], topic=topic, desk=lambda: desk, at=NOON)
+    desk = a_switchboard(pages, pager)
+    done = forward([{"event": "e"}], ["newer", PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
     assert (done.events, done.pages, pages.marked) == (1, 1, [PAGE])
     assert done.refused == ("page newer: PAGE#newer: this release cannot read the row",)
 
@@ -222,11 +222,11 @@ def test_a_page_that_no_other_try_can_send_holds_up_neither_the_next_nor_the_eve
 def test_a_bug_in_paging_does_not_hold_back_the_events() -> None:
     topic = FakeTopic()
 
-    def desk() -> Desk:
+    def desk() -> Switchboard:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        forward([{"event": "e"}], [PAGE.page_id], topic=topic, desk=desk, at=NOON)
+        forward([{"event": "e"}], [PAGE.page_id], topic=topic, board=desk, at=NOON)
     assert len(topic.events) == 1
 
 
@@ -254,11 +254,11 @@ def test_the_first_of_a_kind_goes_out_in_the_midst_of_a_storm() -> None:
 def test_a_page_whose_row_could_not_be_marked_is_counted_once() -> None:
     written = storm(1)
     pages, pager = FakePages(written=written), FakePager()
-    desk = a_page_desk(pages, pager, BANK)
+    desk = a_switchboard(pages, pager, BANK)
     pages.save = lambda *_, **__: False  # type: ignore[method-assign]
     for _ in range(9):
         with pytest.raises(Busy):
-            send_pages([written[0].page_id], desk=desk, at=NOON).check()
+            send_pages([written[0].page_id], board=desk, at=NOON).check()
     assert pager.called == ["ana"] * 9
     assert isinstance(desk.budgets, FakeBudgets)
     assert len(desk.budgets.budgets["ana"].budget.counted) == 1
@@ -271,7 +271,7 @@ def test_a_budget_that_cannot_be_had_holds_up_no_page(why: AllhoursError) -> Non
 
     one = an_urgent_page()
     pages, pager = FakePages(written=[one]), FakePager()
-    desk = a_page_desk(pages, pager, BANK)
+    desk = a_switchboard(pages, pager, BANK)
     desk.budgets.load = load  # type: ignore[method-assign]
-    send_pages([one.page_id], desk=desk, at=NOON).check()
+    send_pages([one.page_id], board=desk, at=NOON).check()
     assert pager.called == ["ana"]

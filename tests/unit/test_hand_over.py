@@ -96,13 +96,13 @@ def test_in_a_gap_the_one_who_stands_in_owns_it_until_somebody_is_there() -> Non
     assert cases.cases["x-1"].owner == "ana"
 
 
-def test_the_packet_says_who_left_what_is_open_due_urgent_overdue_and_new() -> None:
+def test_the_packet_says_who_left_what_is_open_due_urgent_overdue_promised_and_new() -> None:
     earlier = FOUR - timedelta(hours=5)  # before noon, when duty changed hands before
     later = FOUR - timedelta(hours=1)
     cases, handovers = world(
         a_fraud_case("x-1", opened_at=earlier, due={"resolution": FOUR + timedelta(hours=9)}),
         a_fraud_case("x-2", opened_at=later, priority=1, due={"first_answer": FOUR + MINUTE}),
-        a_fraud_case("x-3", opened_at=earlier, missed={"first_answer": later}),
+        a_fraud_case("x-3", opened_at=earlier, missed={"first_answer": later}, held=True),
         a_fraud_case(
             "x-4", opened_at=earlier, missed={"first_answer": earlier}, reopened=1, counted_from=later
         ),
@@ -118,7 +118,7 @@ def test_the_packet_says_who_left_what_is_open_due_urgent_overdue_and_new() -> N
     body = packet.body
     assert body["left"] == [{"desk": "london", "member": "ana"}]
     assert body["joined"] == []
-    assert (body["open"], body["urgent"], body["overdue"]) == (4, 1, 2)
+    assert (body["open"], body["urgent"], body["overdue"], body["promised"]) == (4, 1, 2, 1)
     assert [(one["case_id"], one["kind"], one["owner"]) for one in body["due_next"]] == [
         ("x-2", "first_answer", "ben"),
         ("x-1", "resolution", "ben"),

@@ -12,7 +12,7 @@ from allhours.domain.errors import Busy
 from allhours.domain.page import Why
 from allhours.flows.ports import Bookmark
 from allhours.flows.watch import sweep, watch
-from tests.builders import NOON, FakeCursors, FakePager, FakePages, a_page_desk, an_organisation
+from tests.builders import NOON, FakeCursors, FakePager, FakePages, a_switchboard, an_organisation
 
 if TYPE_CHECKING:
     from allhours.domain.handle import Handle
@@ -69,7 +69,7 @@ def test_a_handle_that_cannot_be_looked_at_does_not_hide_the_silence_of_the_othe
 def test_a_page_that_this_release_cannot_read_is_told_after_the_others_were_swept() -> None:
     old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
     pages, pager = FakePages(written=[old], unreadable=["newer"]), FakePager()
-    done = sweep(desk=a_page_desk(pages, pager), at=NOON)
+    done = sweep(board=a_switchboard(pages, pager), at=NOON)
     assert pages.marked == [old]
     with pytest.raises(Busy, match="PAGE#newer"):
         done.check()
@@ -79,21 +79,21 @@ def test_the_sweep_sends_what_is_older_than_a_minute_and_marks_it_after() -> Non
     old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
     fresh = page.dead_letter("fresh", "r", NOON - timedelta(seconds=5))
     pages, pager = FakePages(written=[old, fresh]), FakePager()
-    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
+    assert sweep(board=a_switchboard(pages, pager), at=NOON).count == 1
     assert pager.pages == pages.marked == [old]
-    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 0
+    assert sweep(board=a_switchboard(pages, pager), at=NOON).count == 0
 
 
 def test_a_page_that_the_sweep_could_not_send_waits_for_the_next() -> None:
     old = page.dead_letter("old", "r", NOON - timedelta(minutes=2))
     pages, pager = FakePages(written=[old]), FakePager(busy=1)
     with pytest.raises(Busy, match="page dead#old"):
-        sweep(desk=a_page_desk(pages, pager), at=NOON).check()
-    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
+        sweep(board=a_switchboard(pages, pager), at=NOON).check()
+    assert sweep(board=a_switchboard(pages, pager), at=NOON).count == 1
 
 
 def test_a_page_that_is_turned_down_does_not_hold_up_the_next() -> None:
     first, second = (page.dead_letter(name, "r", NOON - timedelta(minutes=2)) for name in ("first", "second"))
     pages, pager = FakePages(written=[first, second]), FakePager(busy=1)
-    assert sweep(desk=a_page_desk(pages, pager), at=NOON).count == 1
+    assert sweep(board=a_switchboard(pages, pager), at=NOON).count == 1
     assert pager.pages == pages.marked == [second]

@@ -26,7 +26,7 @@ def watch_minute() -> None:
 
 
 def _sweep(at: datetime) -> Done:
-    swept = sweep(desk=wiring.page_desk(at), at=at)
+    swept = sweep(board=wiring.switchboard(at), at=at)
     return Done(counts={"Swept": swept.count}, troubles=(*swept.troubles, *swept.refused))
 
 

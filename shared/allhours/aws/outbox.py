@@ -39,7 +39,7 @@ def forward_batch(event: Mapping[str, Any]) -> None:
             events.append(json.loads(row["notice"]["S"]))
         elif "page" in row and "list" in row:
             due.append(row["key"]["S"].removeprefix("PAGE#"))
-    done = forward(events, due, topic=wiring.topic(), desk=partial(wiring.page_desk, at), at=at)
+    done = forward(events, due, topic=wiring.topic(), board=partial(wiring.switchboard, at), at=at)
     for why in done.refused:
         logger.warning("page left to the sweep", reason=why)
     emit({"Forwarded": done.events, "Paged": done.pages})

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from allhours.aws.topics import SnsPager, SnsTopic
     from allhours.domain.decision import Router
     from allhours.domain.organisation import Organisation
-    from allhours.flows.forward import Desk
+    from allhours.flows.forward import Switchboard
 
 
 @cache
@@ -171,11 +171,11 @@ def page_links() -> DynamoPageLinks:
     return DynamoPageLinks(settings.records_table())
 
 
-def page_desk(at: datetime) -> Desk:
+def switchboard(at: datetime) -> Switchboard:
     """Return all that it takes to send a page."""
-    from allhours.flows.forward import Desk
+    from allhours.flows.forward import Switchboard
 
-    return Desk(
+    return Switchboard(
         pages=pages(),
         pager=pager(),
         budgets=budgets(),

@@ -129,6 +129,7 @@ def handover(  # noqa: PLR0917 - as above
         "open": len(cases),
         "urgent": sum(case.priority == URGENT for case in cases),
         "overdue": sum(bool(case.missed) for case in cases),
+        "promised": sum(case.held for case in cases),
         "due_next": [
             {**_of_case(case), "kind": kind, "due_at": _instant(ends_at)}
             for ends_at, kind, case in waiting[:MOST_DUE_NEXT]

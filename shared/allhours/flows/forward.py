@@ -37,7 +37,7 @@ class Forwarded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Switchboard:
     """All that it takes to send a page."""
 
     pages: Pages
@@ -52,15 +52,15 @@ def forward(
     due: Sequence[str],
     *,
     topic: Topic,
-    desk: Callable[[], Desk],
+    board: Callable[[], Switchboard],
     at: datetime,
 ) -> Forwarded:
     """Page first, for a person waits; then publish the events; what is to be tried again raises at the end.
 
-    `due` are ids of pages; the desk is made only for them.
+    `due` are ids of pages; the board is made only for them.
     """
     try:
-        sent = send_pages(due, desk=desk(), at=at) if due else Sent()
+        sent = send_pages(due, board=board(), at=at) if due else Sent()
     finally:  # the events go out whatever became of the pages
         if events:
             topic.publish(events)
@@ -86,12 +86,12 @@ class Sent:
             raise Busy("; ".join((*self.troubles, *self.refused)))
 
 
-def send_pages(due: Iterable[str], *, desk: Desk, at: datetime) -> Sent:
+def send_pages(due: Iterable[str], *, board: Switchboard, at: datetime) -> Sent:
     """Send each page and mark it as sent only after it was; one turned down does not hold up the next."""
     count, troubles, refused = 0, list[str](), list[str]()
     for page_id in due:
         try:
-            count += _send(page_id, desk, at)
+            count += _send(page_id, board, at)
         except BadInput as error:
             refused.append(f"page {page_id}: {error}")
         except AllhoursError as error:
@@ -99,17 +99,17 @@ def send_pages(due: Iterable[str], *, desk: Desk, at: datetime) -> Sent:
     return Sent(count=count, troubles=tuple(troubles), refused=tuple(refused))
 
 
-def _send(page_id: str, desk: Desk, at: datetime) -> bool:
+def _send(page_id: str, board: Switchboard, at: datetime) -> bool:
     """Reach everybody whom the page calls now; return whether anybody was to be reached.
 
     Who was not is called with the next try, and nobody else is; the climb goes on meanwhile.
     """
     reached = set[str]()
     for _ in range(TRIES):
-        called = desk.pages.load(page_id)
+        called = board.pages.load(page_id)
         if called is None or not called.waiting:
             return bool(reached)
-        climb = _climb(called, desk.organisation, at)
+        climb = _climb(called, board.organisation, at)
         failed = dict[str, AllhoursError]()
         for member in _recipients(called.page, climb, at):
             times = sum(one.member == member for one in climb.told) if climb else 0
@@ -117,16 +117,16 @@ def _send(page_id: str, desk: Desk, at: datetime) -> bool:
             if call_id in reached:
                 continue
             try:
-                if _within_budget(called.page, call_id, member, desk.budgets, at):
-                    link = _link(called.page, climb, member, desk, at)
-                    desk.pager.send(called.page, member=member, link=link)
+                if _within_budget(called.page, call_id, member, board.budgets, at):
+                    link = _link(called.page, climb, member, board, at)
+                    board.pager.send(called.page, member=member, link=link)
                 reached.add(call_id)
             except AllhoursError as error:  # the others must not wait for this one
                 failed[member] = error
         after = replace(climb, calling=tuple(failed)) if climb else None
         if failed and after == called.climb:  # as it was: to write that would only wake the stream again
             raise _together(failed)
-        if desk.pages.save(called, after, waiting=bool(failed), at=at):
+        if board.pages.save(called, after, waiting=bool(failed), at=at):
             if failed:
                 raise _together(failed)
             return True
@@ -181,9 +181,9 @@ def _within_budget(page: Page, call_id: str, member: str, budgets: Budgets, at: 
     return True
 
 
-def _link(page: Page, climb: Climb | None, member: str, desk: Desk, at: datetime) -> str:
+def _link(page: Page, climb: Climb | None, member: str, board: Switchboard, at: datetime) -> str:
     """Return the link by which the member takes the page, or all that a bundle names; "" where none asks."""
-    return desk.links.link(page.page_id, _serial(climb), member, at) if page.asks else ""
+    return board.links.link(page.page_id, _serial(climb), member, at) if page.asks else ""
 
 
 def _serial(climb: Climb | None) -> int:

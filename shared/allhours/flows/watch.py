@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from allhours.domain.organisation import Organisation
     from allhours.flows.cover_ports import Pages
-    from allhours.flows.forward import Desk, Sent
+    from allhours.flows.forward import Sent, Switchboard
     from allhours.flows.ports import Cursors
 
 PAGE_WITHIN = timedelta(seconds=60)  # the stream forwards a page in a second; after a minute the sweep does
@@ -48,6 +48,6 @@ def watch(
     return Watched(silent=silent, troubles=tuple(troubles))
 
 
-def sweep(*, desk: Desk, at: datetime) -> Sent:
+def sweep(*, board: Switchboard, at: datetime) -> Sent:
     """Send pages that the stream left behind."""
-    return send_pages(desk.pages.unsent(at - PAGE_WITHIN), desk=desk, at=at)
+    return send_pages(board.pages.unsent(at - PAGE_WITHIN), board=board, at=at)
