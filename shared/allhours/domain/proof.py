@@ -382,31 +382,13 @@ class _Proof:
 
     def _unbroken(self, member: Member, stretch: Stretch, first: Turn, last: Turn) -> Finding:
         hours, most = (stretch.until - stretch.since) / 3_600, (DAY - self.organisation.rest) / 3_600
-        return Finding(
-            kind=Kind.REST,
-            severity="hole",
-            unit=last.unit,
-            start=stretch.since,
-            end=stretch.until,
-            sentence=f"{member.name} works {round(hours, 1):,g} h on end: {most:g} h leave room for the rest",
-            member=member.member_id,
-            shift=last.shift,
-            other=(first.unit, first.shift),
-        )
+        sentence = f"{member.name} works {round(hours, 1):,g} h on end: {most:g} h leave room for the rest"
+        return _too_little_rest(member, stretch.since, stretch.until, (first, last), sentence)
 
     def _rest(self, member: Member, before: Turn, after: Turn) -> Finding:
         hours, due = (after.since - before.until) / 3_600, self.organisation.rest / 3_600
-        return Finding(
-            kind=Kind.REST,
-            severity="hole",
-            unit=after.unit,
-            start=before.until,
-            end=after.since,
-            sentence=f"{member.name} rests {hours:.3g} h after {before.shift!r}: {due:.3g} h are due",
-            member=member.member_id,
-            shift=after.shift,
-            other=(before.unit, before.shift),
-        )
+        sentence = f"{member.name} rests {hours:.3g} h after {before.shift!r}: {due:.3g} h are due"
+        return _too_little_rest(member, before.until, after.since, (before, after), sentence)
 
     # What the file leaves open
 
@@ -452,3 +434,20 @@ class _Proof:
         for unit in self.organisation.units.values():
             places += [desk.holidays for desk in unit.rota.desks.values()]
         return max((day.year for days in places for day in days), default=0)
+
+
+def _too_little_rest(
+    member: Member, start: int, end: int, turns: tuple[Turn, Turn], sentence: str
+) -> Finding:
+    before, after = turns
+    return Finding(
+        kind=Kind.REST,
+        severity="hole",
+        unit=after.unit,
+        start=start,
+        end=end,
+        sentence=sentence,
+        member=member.member_id,
+        shift=after.shift,
+        other=(before.unit, before.shift),
+    )

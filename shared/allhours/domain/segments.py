@@ -126,7 +126,7 @@ class Rota:
         if until >= self.end:
             raise self._outside(until)
         first, last = bisect_right(self._starts, after), bisect_right(self._starts, until)
-        return tuple(_changes(self.segments[first - 1 : last]))
+        return tuple(changes_of_duty(self.segments[first - 1 : last]))
 
     def _levels(self) -> Iterator[tuple[int, int, int, int]]:
         """Cut the segments where the need changes: start, end, staff, need."""
@@ -146,7 +146,8 @@ class Rota:
         return BadInput(f"rota of {self.unit}: instant {at} is outside the compiled window {window}")
 
 
-def _changes(segments: Iterable[Segment]) -> Iterator[Handover]:
+def changes_of_duty(segments: Iterable[Segment]) -> Iterator[Handover]:
+    """Yield the handovers between segments that follow one another."""
     for before, now in pairwise(segments):
         left, joined = before.seats - now.seats, now.seats - before.seats
         if left or joined:

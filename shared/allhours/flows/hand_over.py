@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from allhours.domain import notice
 from allhours.domain.case import DESK, owner_of
 from allhours.domain.errors import AllhoursError, BadInput, Busy
 from allhours.domain.new_home import no_unit_any_more, taken_in
-from allhours.domain.segments import Handover
+from allhours.domain.segments import changes_of_duty
 from allhours.domain.staffed_clock import StaffedClock
 from allhours.flows.case_by_case import CaseByCase
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from allhours.domain.case import Case
     from allhours.domain.organisation import Organisation
-    from allhours.domain.segments import Segment
+    from allhours.domain.segments import Handover, Segment
     from allhours.flows.cover_ports import Handovers, OpenCases
 
 WATCHED = timedelta(minutes=10)  # after a boundary; a router holds its rota for seconds, a change 15 of them
@@ -191,11 +190,8 @@ def _before(organisation: Organisation, unit: str, change: Handover) -> int:
 
 
 def _changes(organisation: Organisation, unit: str, after: datetime, until: datetime) -> Iterator[Handover]:
-    """Yield the handovers in (after, until], segment by segment."""
-    for before, now in pairwise(_segments(organisation, unit, after, until)):
-        left, joined = before.seats - now.seats, now.seats - before.seats
-        if left or joined:
-            yield Handover(at=now.start, left=left, joined=joined)
+    """Return the handovers in (after, until], segment by segment."""
+    return changes_of_duty(_segments(organisation, unit, after, until))
 
 
 def _segments(organisation: Organisation, unit: str, start: datetime, until: datetime) -> Iterator[Segment]:
