@@ -98,6 +98,41 @@ CAST: Sequence[Line] = (
         "diana_f",
         "somebody used my card in a town where I have never been, I did not make these payments",
     ),
+    # One of every network, so that a short run hears them all
+    _said(
+        "instagram", "acmecards", "leela_draws", "Where is my new card? I ordered it two weeks ago.", "new"
+    ),
+    _private("whatsapp", "acmebank", "Amara Obi", "My card is blocked and I am at the airport"),
+    _said("threads", "acmebank", "sam.writes", "your app logs me out again and again"),
+    _said("reddit", "acmebank", "maria_k", "Card declined abroad twice, is this normal?", "abroad"),
+    _said("youtube", "acmebank", "Noor", "The app crashes when I open my statement", "crash"),
+    _said("tiktok", "acmebank", "pavel.p", "my app login fails since the update"),
+    _private("telegram", "acmebank", "Ben Okoro", "I lost my card on the train, block it please"),
+    _said("linkedin", "acmebank", "Ingrid Berg", "The standing order for our salaries did not go out."),
+    _said("discourse", "acmebank", "tomas_r", "The app logs me out every five minutes", "minutes"),
+    _said("googleplay", "acmeapp", "Kiri T", "Login broken. Since the update I cannot log in.", "play"),
+    _said("appstore", "acmeapp", "Dede", "Face ID stopped working and the app is down half of the day"),
+    _said(
+        "googlebusiness", "acmebank", "Wanda S", "Forty minutes in the queue, and the cash machine was empty."
+    ),
+    _said(
+        "trustpilot",
+        "acmebank",
+        "Hamid",
+        "Charged twice for one transfer, nobody answers the phone.",
+        "twice",
+    ),
+    _said("discourse", "acmebank", "greta_l", "Same here, and support never called back", on="minutes"),
+    _said("youtube", "acmebank", "Yara", "Same for me, since Tuesday", on="crash"),
+    _said("reddit", "acmebank", "oli_73", "Mine too, in Portugal", on="abroad"),
+    _said("instagram", "acmecards", "omar.haddad", "Same here!", on="new"),
+    _private(
+        "instagram", "acmebank", "Priya", "I lost my wallet, here is my card 4242 4242 4242 4242, block it"
+    ),
+    _private("discourse", "acmebank", "maria_ps", "My customer number is in the letter, please have a look"),
+    _edited("googleplay", "acmeapp", "play", "Login works again after the second update, thank you."),
+    _edited("trustpilot", "acmebank", "twice", "Charged twice for one transfer. They paid it back today."),
+    _deleted("reddit", "acmebank", "abroad"),
     _said("x", "acmecards", "tomasz_w", "contactless stopped working this morning, chip is fine", "chip"),
     _said(
         "x",

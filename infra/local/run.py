@@ -24,7 +24,7 @@ from infra.local.deploy import FOLDER, LOCAL, DeployError, deploy
 from infra.local.deployed import PARAMETERS, Deployed, until
 from infra.local.emulator import Emulator, EmulatorError
 from infra.local.scene import Scene
-from infra.local.town import PUSHED, Town, TownError, organisation_of
+from infra.local.town import Town, TownError, organisation_of
 from infra.local.trip_picture import trip_picture
 from infra.local.view import live_view, picture, progress_line, summary
 
@@ -122,7 +122,7 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
     scene.open_eyes()
     scene.poll_once()
     town.register_webhooks(deployed.webhook)
-    called = [name for name in PUSHED if town.venue(name)]
+    called = sorted({venue.handle.network for venue in town.venues if venue.is_pushed})
     told(f"cursors set{', webhooks registered: ' if called else ''}{', '.join(called)}")
     return scene, lines
 

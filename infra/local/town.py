@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from contextlib import suppress
@@ -13,13 +12,9 @@ import yaml
 
 from allhours.cli.organisation_file import load
 from allhours.cli.yaml_lines import read
-from infra.local.standins._x_world import World
+from allhours.networks import network_module
+from infra.local.standins import stand_in_for
 from infra.local.standins.base import now
-from infra.local.standins.bluesky import BlueskyStandIn
-from infra.local.standins.facebook import FacebookStandIn
-from infra.local.standins.feeds import RSS, FeedsStandIn
-from infra.local.standins.mastodon import MastodonStandIn
-from infra.local.standins.x import XStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,16 +22,9 @@ if TYPE_CHECKING:
 
     from allhours.domain.handle import Handle
     from allhours.domain.organisation import Organisation
+    from infra.local.standins.base import StandIn
 
-AnyStandIn = XStandIn | FacebookStandIn | MastodonStandIn | BlueskyStandIn | FeedsStandIn
 PORTS_TRIED = 200  # for each stand-in, before the person is told to choose others
-PUSHED = ("x", "facebook")  # networks that call our webhook
-_OFTEN = {
-    "mentions": 100_000,
-    "search": 100_000,
-    "dm_events": 100_000,
-}  # we ask more often than a minute allows
-_APART = 1_000_000_000  # between the first numbers of two Facebook Pages
 
 
 class TownError(Exception):
@@ -64,30 +52,26 @@ class Venue:
     """One handle and the stand-in that plays its network."""
 
     handle: Handle
-    stand_in: AnyStandIn
+    stand_in: StandIn
 
     def say(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
         """Let a customer speak so that the handle can hear it; return the native id."""
-        stand_in = self.stand_in
-        if isinstance(stand_in, FeedsStandIn):
-            return stand_in.say(author, text, reply_to=reply_to)
-        if isinstance(stand_in, XStandIn):
-            author = re.sub(r"\W", "_", author, flags=re.ASCII)[:15]
-        if isinstance(stand_in, BlueskyStandIn) and not author.endswith(".bsky.social"):
-            author = f"{re.sub('[^a-z0-9]', '', author.lower())}.bsky.social"
-        names_us = self.handle.handle.lower() in text.lower()
-        if isinstance(stand_in, (XStandIn, BlueskyStandIn)) and not private and not names_us:
-            text = f"{self.handle.handle} {text}"
-        return stand_in.say(author, text, reply_to=reply_to, private=private)
+        private = (private and self.stand_in.private_sayable) or not self.stand_in.public_sayable
+        return self.stand_in.speak(author, text, reply_to=reply_to, private=private)
+
+    @property
+    def is_pushed(self) -> bool:
+        """Return whether the network calls our webhook."""
+        return bool(network_module(self.handle.network).capabilities.pushes)
 
     def posted(self) -> Iterator[Posted]:
         """Yield every customer's post as it stands."""
         with self.stand_in.lock:
-            said: list[Any] = list(self.stand_in.posts)  # each network has its own kind
+            said = list(self.stand_in.posts)
         for each in said:
             yield Posted(
                 handle=self.handle,
-                native_id=each.native_id if hasattr(each, "native_id") else each.id,
+                native_id=each.native_id,
                 author=each.author,
                 text=each.text,
                 deleted=each.deleted,
@@ -105,11 +89,11 @@ class Town:
     @classmethod
     def built_for(cls, handles: Sequence[Handle], *, first_port: int = 0) -> Town:
         """Start a stand-in per handle, on free ports from the one that is given."""
-        town, x_world = cls(), World()
+        town = cls()
         port = first_port
         for place, handle in enumerate(handles):
             port = _free_from(port) if first_port else 0
-            stand_in = _stand_in(handle, place, port, x_world)
+            stand_in = stand_in_for(handle.network).playing(handle, port=port, place=place)
             try:
                 stand_in.start()
             except OSError as error:
@@ -150,21 +134,20 @@ class Town:
         for venue in self.venues:
             if venue.stand_in.secret:
                 found[venue.handle.secret] = venue.stand_in.secret
-            if isinstance(venue.stand_in, (XStandIn, FacebookStandIn)):
+            if venue.stand_in.app_secret:
                 found[f"{venue.handle.network}/app"] = venue.stand_in.app_secret
         return found
 
     def register_webhooks(self, address: Callable[[str], str]) -> None:
         """Let the networks that call us greet our webhook, and tell it from now on what is said."""
         for venue in self.venues:
-            url = address(venue.handle.network)
-            if isinstance(venue.stand_in, XStandIn) and not venue.stand_in.register_webhook(url):
-                raise TownError(f"the webhook {url} did not answer X's greeting")
-            if isinstance(venue.stand_in, FacebookStandIn):
+            if venue.is_pushed:
+                url = address(venue.handle.network)
                 try:
-                    venue.stand_in.subscribe(url)
+                    venue.stand_in.register(url)
                 except (OSError, ValueError) as error:
-                    raise TownError(f"the webhook {url} did not pass Facebook's verification") from error
+                    title = network_module(venue.handle.network).capabilities.title
+                    raise TownError(f"the webhook {url} did not pass {title}'s verification") from error
 
     def write(
         self,
@@ -189,7 +172,7 @@ class Town:
             ]
             for each in several:
                 if each["handle"] == handle.handle:
-                    each.update(_settings(venue))
+                    each.update(_settings(venue, each))
             handles[handle.network] = several if isinstance(written, list) else several[0]
         values["rules"] = [*rules, *values.get("rules", ())]
         for unit, ladder in (ladders or {}).items():
@@ -214,12 +197,14 @@ def organisation_of(files: Sequence[Path]) -> Organisation:
     return loaded.organisation
 
 
-def _settings(venue: Venue) -> dict[str, Any]:
+def _settings(venue: Venue, written: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the organisation file must say so that a handle is read at its stand-in."""
     told = dict(venue.stand_in.handle_settings)
-    if isinstance(venue.stand_in, MastodonStandIn):
-        del told["native_id"]  # made of the clock, and the server tells it
     del told["handle"]
+    if not venue.handle.native_id:  # the stand-in made it up, and tells it to who asks
+        told.pop("native_id", None)
+    if told.get("settings"):
+        told["settings"] = {**written.get("settings", {}), **told["settings"]}
     return told
 
 
@@ -232,22 +217,3 @@ def _free_from(first: int) -> int:
                 probe.bind(("127.0.0.1", port))
                 return port
     return first + PORTS_TRIED
-
-
-def _stand_in(handle: Handle, place: int, port: int, x_world: World) -> AnyStandIn:
-    """Make the stand-in that plays a handle's network."""
-    name = handle.handle.lstrip("@")
-    if handle.network == "x":
-        return XStandIn(port, handle=name, limits=_OFTEN, world=x_world, native_id=handle.native_id)
-    if handle.network == "facebook":
-        page = FacebookStandIn(port)
-        page.page_id, page.page_name = handle.native_id or page.page_id, name
-        page.first_number += place * _APART
-        return page
-    if handle.network == "mastodon":
-        return MastodonStandIn(port, brand=name, calls=100_000, paged_calls=100_000)
-    if handle.network == "bluesky":
-        return BlueskyStandIn(port, brand=name)
-    feed = FeedsStandIn(port)
-    feed.path = RSS if handle.base_url.endswith("rss") else feed.path
-    return feed

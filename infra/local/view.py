@@ -102,28 +102,27 @@ def _pages_in_all(scene: Scene) -> str:
 
 
 def _whole(scene: Scene) -> Layout:
-    inboxes, count = _inboxes(scene)
     layout = Layout()
     layout.split_column(
         Layout(_title(scene), size=1),
-        Layout(name="top", size=len(scene.organisation.units) + 3),
-        Layout(_panel(inboxes, "inboxes: per unit and account"), size=count + 3),
+        Layout(name="top", size=len(scene.networks) + 5),
         Layout(name="bottom"),
         Layout(_foot(scene), size=2),
     )
-    layout["top"].split_row(
-        Layout(_panel(_networks(scene), "networks"), size=72), Layout(_panel(_duty(scene), "on duty"))
+    layout["top"].split_row(Layout(_panel(_networks(scene), "networks"), size=72), Layout(name="people"))
+    layout["people"].split_column(
+        Layout(_panel(_duty(scene), "on duty"), size=len(scene.organisation.units) + 3),
+        Layout(_panel(_pages(scene), _pages_title(scene))),
     )
     layout["bottom"].split_row(
-        Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=12),
-        Layout(_panel(_pages(scene), _pages_title(scene)), ratio=10),
+        Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=11),
+        Layout(_panel(_inboxes(scene), "inboxes"), ratio=10),
     )
     return layout
 
 
 def _small(scene: Scene, height: int) -> Group:
-    inboxes, count = _inboxes(scene, narrow=True)
-    rows = len(scene.networks) + count + 3
+    rows = len(scene.networks) + len(scene.organisation.units) + 4
     calls = Text("\n", overflow="ellipsis", no_wrap=True).join(
         [
             Text(
@@ -134,7 +133,8 @@ def _small(scene: Scene, height: int) -> Group:
         ]
     )
     calls.overflow, calls.no_wrap = "ellipsis", True
-    return Group(_title(scene), _networks(scene), inboxes, Text("pages", style="bold"), calls, _foot(scene))
+    heading = Text("pages", style="bold")
+    return Group(_title(scene), _networks(scene), _inboxes(scene), heading, calls, _foot(scene))
 
 
 def _panel(content: RenderableType, title: str) -> Panel:
@@ -197,7 +197,7 @@ def _networks(scene: Scene, *, title: str | None = None) -> Table:
     counts = {
         "posted": balance.posted, "queued": scene.queued, "masked": scene.ledger.masked, **balance.fates,
     }  # fmt: skip
-    table.add_column("network", footer="all", footer_style="bold", no_wrap=True, width=9)
+    table.add_column("network", footer="all", footer_style="bold", no_wrap=True, width=14)
     for name in COLUMNS:
         table.add_column(
             name,
@@ -223,24 +223,14 @@ def _duty(scene: Scene) -> Table:
     return table
 
 
-def _inboxes(scene: Scene, *, narrow: bool = False) -> tuple[Table, int]:
-    """Draw one row per unit and account that got something, and units that did not; return how many rows."""
-    columns = (
-        ("unit", "got", "latest reason") if narrow else ("unit", "account", "got", "latest reason", "for")
-    )
-    widths = {"unit": 15, "account": 12, "got": 4, "for": 28}
-    table, rows = _grid(*columns, widths=widths), 0
+def _inboxes(scene: Scene) -> Table:
+    """Draw one row per unit: how much it got, and why the latest came to it."""
+    table = _grid("unit", "got", "latest reason", widths={"unit": 15, "got": 4})
     for unit in scene.organisation.units:
-        here = [each for each in scene.ledger.arrivals if each.unit == unit]
-        accounts = list(dict.fromkeys(str(each.event["account"]) for each in here)) or [""]
-        for account in [""] if narrow else accounts:
-            got = [each for each in here if account in ("", each.event["account"])]
-            last = next((each for each in reversed(got) if "on_duty" in each.event), None)
-            why, whom = (_why(last), _whom(last)) if last else (Text("·"), "")
-            cells = (unit, str(len(got)), why) if narrow else (unit, account, str(len(got)), why, whom)
-            table.add_row(*cells)
-            rows += 1
-    return table, rows
+        got = [each for each in scene.ledger.arrivals if each.unit == unit]
+        last = next((each for each in reversed(got) if "on_duty" in each.event), None)
+        table.add_row(unit, str(len(got)), _why(last) if last else Text("·"))
+    return table
 
 
 def _why(arrival: Arrival) -> Text:
@@ -254,13 +244,8 @@ def _told(arrival: Arrival) -> Text:
     return _why(arrival) if event == "case.opened" else Text.assemble((f"{event}: ", "bold"), _why(arrival))
 
 
-def _whom(arrival: Arrival) -> str:
-    duty = arrival.event["on_duty"]
-    return f"{', '.join(duty['members'])} ({duty['because']})"
-
-
 def _latest(scene: Scene) -> Table:
-    table = _grid("at", "network", "unit", "why", widths={"at": 8, "network": 8, "unit": 14})
+    table = _grid("at", "network", "unit", "why", widths={"at": 8, "network": 14, "unit": 14})
     for arrival in reversed(scene.ledger.arrivals[-20:]):
         event = arrival.event
         at = datetime.fromtimestamp(arrival.at, UTC)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allhours.aws import consumers, outbox, wiring
+from allhours.aws import consumers, intake, outbox, wiring
 from allhours.aws.organisation import organisation
 from allhours.aws.settings import setting
 from allhours.domain.errors import BadInput
@@ -62,7 +63,7 @@ def test_a_poison_message_is_kept_by_its_id_and_its_neighbours_are_routed(world:
 
 
 def test_what_a_newer_release_queued_is_kept_for_it(world: World) -> None:
-    newer = {**item_to_json(an_item(text="call +44 7700 900123")), "kind": "review"}
+    newer = {**item_to_json(an_item(text="call +44 7700 900123")), "kind": "hologram"}
     consumers.route_batch({"Records": [record(json.dumps(newer), "newer")]})
     letter = dict(wiring.dead_letters().kept())["DEAD#message#newer"]
     assert letter.body == {**newer, "text": "call [phone …23]"}
@@ -132,6 +133,7 @@ def test_a_network_that_calls_no_webhooks_says_so(world: World) -> None:
 def test_a_webhook_that_cannot_be_queued_asks_for_another_delivery(world: World) -> None:
     subscribe(world)
     world.x.say("leela", "@AcmeBank hello")
+    world.forget()
     world.push({2: "throttled"})
     assert len(world.webhooks) == 1
     world.push()
@@ -159,6 +161,33 @@ def test_an_edit_that_nobody_pushed_is_found_by_reading_again(world: World) -> N
     assert {event["event"] for event in events()} >= {"item.edited", "item.deleted"}
     assert rows()[f"ITEM#mastodon#{gone}"]["deleted"]["BOOL"]
     assert violations(world, expected={}, gone=frozenset({f"mastodon#{gone}"}), words=("taken back",)) == []
+
+
+@pytest.mark.parametrize("polled_only", [False, True])
+def test_a_handle_that_is_only_polled_waits_for_no_webhook(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, polled_only: bool
+) -> None:
+    if polled_only:
+        real = organisation()
+        accounts = {
+            name: replace(
+                account,
+                handles=tuple(
+                    replace(one, settings={**one.settings, "updates": "poll"}) for one in account.handles
+                ),
+            )
+            for name, account in real.accounts.items()
+        }
+        polled = replace(real, accounts=accounts)
+        monkeypatch.setattr(intake, "organisation", lambda: polled)
+    world.x.say("leela", "@AcmeBank hello")
+    world.drain("x")
+    world.settle()
+    world.poll("x", do="care")
+    assert (len(events()), world.early) == (1, [])
+    assert ("FirstByPoll" in world.out.getvalue()) is not polled_only
+    looked = [json.loads(row["care"]["S"]) for key, row in rows().items() if key.startswith("CARE#x")]
+    assert {one["webhook_ok"] is None for one in looked} == {polled_only}
 
 
 def test_an_author_is_looked_up_once_the_case_has_opened(world: World) -> None:

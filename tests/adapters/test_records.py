@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,12 @@ from hypothesis import strategies as st
 from allhours.aws import wiring
 from allhours.aws.table import compact, reasons_of
 from allhours.domain import page
-from allhours.domain.case import State
+from allhours.domain.case import State, case_key_of
 from allhours.domain.decision import Decision, Router
 from allhours.domain.errors import Busy, StaleCursor
-from allhours.domain.item import Change, Item, item_to_json
+from allhours.domain.item import Change, Item, item_from_json, item_to_json
 from allhours.flows.ports import Committed, DeadLetter
-from tests.builders import NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
+from tests.builders import LEELA, NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
 from tests.crash.faults import F
 from tests.crash.seen import rows
 
@@ -150,6 +151,62 @@ def test_a_dead_letter_is_kept_once_with_its_item_and_one_page_a_day() -> None:
     assert [letter.body for letter in kept.values()] == [item_to_json(an_item(number)) for number in "12"]
     wiring.dead_letters().forget("DEAD#x#1")
     assert list(dict(wiring.dead_letters().kept())) == ["DEAD#x#2"]
+
+
+def test_words_that_may_not_stay_go_with_their_row_when_nobody_takes_them_off_it() -> None:
+    """A handle that left the organisation file is walked by nobody any more."""
+    said = an_item("1", network="linkedin", text="my card", version=1)
+    committed(said)
+    assert rows()["ITEM#linkedin#1"]["expires_at"]["N"] == str(int((NOON + timedelta(hours=48)).timestamp()))
+    later = NOON + timedelta(hours=44)
+    committed(replace(said, change=Change.EXPIRED), later)
+    bare = int(rows()["ITEM#linkedin#1"]["expires_at"]["N"])
+    assert (
+        bare
+        == int(rows()["CASE#" + key_of(said)]["expires_at"]["N"])
+        > (later + timedelta(days=80)).timestamp()
+    )
+
+
+def key_of(item: Item) -> str:
+    return case_key_of(item.conversation_key)
+
+
+def letter_of(network: str) -> dict[str, Any]:
+    """Return the row of a dead letter of that network, parked at noon."""
+    body = item_to_json(
+        an_item(network, network=network, text="my card", attachments=("image",), author=LEELA)
+    )
+    letter = DeadLetter(letter_id=network, where=f"{network} @acmecards", reason="no time", body=body)
+    wiring.dead_letters().park([letter], at=NOON)
+    return rows()[f"DEAD#{network}"]
+
+
+def test_a_dead_letter_is_kept_no_longer_than_its_network_allows_and_the_table_is_late() -> None:
+    days = {name: letter_of(name)["expires_at"]["N"] for name in ("x", "youtube", "reddit")}
+    expected = {"x": 90, "youtube": 27, "reddit": 27}
+    assert days == {
+        name: str(int((NOON + timedelta(days=count)).timestamp())) for name, count in expected.items()
+    }
+
+
+def test_a_dead_letter_of_which_nothing_may_stay_keeps_its_ids_only_and_is_redriven_all_the_same() -> None:
+    row = letter_of("linkedin")
+    assert not {"my card", "image", LEELA.handle} & set(re.findall(r'[^"]+', str(row["body"])))
+    (letter,) = dict(wiring.dead_letters().kept()).values()
+    item = item_from_json(letter.body)
+    assert (item.native_id, item.author.author_id, item.text) == ("linkedin", LEELA.author_id, "")
+
+
+def test_a_replaced_case_keeps_no_name_where_names_may_not_stay() -> None:
+    for network, kept in (("x", True), ("linkedin", False)):
+        said = an_item("1", network=network, conversation_id="1", author=LEELA)
+        first = replace(decided(said).case or a_case(), network=network)
+        later = replace(first, generation=2, case_id=f"{first.case_id}.2", version=2)
+        wiring.records().commit(replace(decided(said), case=first), at=NOON)
+        again = replace(said, native_id="2")
+        wiring.records().commit(replace(decided(again), case=later, case_was=first), at=NOON)
+        assert (LEELA.handle in str(rows()[f"OLD#{first.case_id}"])) is kept
 
 
 def test_a_cursor_moves_only_from_where_it_was_read() -> None:

@@ -24,7 +24,7 @@ from tests.bench.installation import HOME, MADE, compile_organisation, environme
 from tests.bench.targets import HEADINGS, lines
 
 DOCUMENT = HOME / "docs" / "benchmarks.md"
-PARTS = ("routing", "burst", "webhook", "rota")
+PARTS = ("routing", "burst", "webhook", "rota", "paid")
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from allhours.networks import NETWORKS
 from tests.bench.installation import environment
 from tests.bench.measure import fresh_processes
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 ROUNDS = 7
 MOST_MIB = 64
 QUEUE_HANDLERS = ("route", "forward", "park")
-INGEST = ("ingest_x", "ingest_facebook", "ingest_mastodon", "ingest_bluesky", "ingest_feeds")
+INGEST = tuple(f"ingest_{name}" for name in NETWORKS)
 # Handlers make their clients at the first call; here each makes those that its first call makes.
 _CLIENTS = {"route": ("dynamodb",), "forward": ("dynamodb", "sns"), "park": ("dynamodb",)}
 _INGEST_CLIENTS = ("dynamodb", "secretsmanager", "sqs")

@@ -27,6 +27,7 @@ SETTINGS = {
     "COMMON_QUEUE_URL": QUEUE_URL,
     "EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:events",
     "PAGES_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:pages",
+    "PUBLIC_URL": "https://api.bench",
     "SECRETS_PREFIX": "allhours/bench/",
     "POWERTOOLS_SERVICE_NAME": "allhours-bench",
     "POWERTOOLS_METRICS_NAMESPACE": "Allhours",

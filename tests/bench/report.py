@@ -55,6 +55,8 @@ call is answered at once in botocore's `before-send`; handlers and clients run u
   {burst["their_points_with_duplicates"]} of its {burst["their_crash_points"]} places to crash double posts.
 - **P8**: the peer is recurring-ical-events, which lists the occurrences of the same rules from calendars that
   are parsed already; ours merges them into segments besides. `tests/bench/rota.py` has both.
+- **P11**: our client polls the stand-in for X once a minute for a day, a mention a minute, over X's
+  midnight; the stand-in bills as X does: per resource and UTC day, expansions too.
 - **P12**: verify, parse, guard and queue one delivery, against one `send_message` of boto3 as it comes.
 
 {_missed(rows)}## What a million items cost

@@ -44,11 +44,13 @@ HEADINGS = ("", "metric", "ours", "peer", "ratio", "target", "met")
 
 
 def lines(
+    *,
     routing: dict[str, Any],
     cold: dict[str, tuple[float, float]],
     burst: dict[str, Any],
     webhook: dict[str, float],
     rota: dict[str, Any],
+    paid: dict[str, float],
 ) -> Iterator[Line]:
     """Yield the table's lines."""
     calls, cpu = routing["calls"], routing["cpu_us"]
@@ -121,6 +123,16 @@ def lines(
         ratio=log["ours"] / log["tutorial"],
         target="≤ 60 B",
         met=log["ours"] <= 60,
+    )
+    charged = paid["charged"] / paid["mentions"]
+    yield Line(
+        target_id="P11",
+        metric=f"paid X resources per new mention, {paid['mentions']:,.0f} in a day",
+        ours=f"{charged:.3f}",
+        peer="",
+        ratio=None,
+        target="≤ 1.05",
+        met=charged <= 1.05 and paid["heard"] == paid["mentions"],
     )
     for name in ("x", "facebook"):
         ratio = webhook[name] / webhook["send"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.crash.scenarios import SCENARIOS, a_stage, explore
+from tests.crash.scenarios import SCENARIOS, SHORT, a_stage, explore
 
 
 def main(words: list[str]) -> int:
@@ -14,12 +14,12 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     replay = commands.add_parser("replay")
-    replay.add_argument("scenario", choices=SCENARIOS)
+    replay.add_argument("scenario", choices=(*SCENARIOS, *SHORT))
     replay.add_argument("k", type=int)
     replay.add_argument("fault")
     replay.add_argument("--cold", action="store_true")
     whole = commands.add_parser("explore")
-    whole.add_argument("scenario", nargs="?", choices=SCENARIOS)
+    whole.add_argument("scenario", nargs="?", choices=(*SCENARIOS, *SHORT))
     whole.add_argument("--cold", action="store_true")
     chosen = parser.parse_args(words)
     if chosen.command == "explore":

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import moto.core.models as moto_models
@@ -19,19 +20,25 @@ import requests
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from botocore.handlers import BUILTIN_HANDLERS
+from urllib3 import HTTPResponse
 
 from infra.local.standins.base import Asked, StandIn, Told
 from tests.crash import quick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 AWS_FAULTS = ("crash_before", "crash_after", "throttled_once", "throttled", "lost")
 BATCHES = {"SendMessageBatch": "Entries", "PublishBatch": "PublishBatchRequestEntries"}
+OWN_FAULTS = ("rate_limited", "malformed", "duplicate", "late", "expired_token", "refused_token")
 HTTP_FAULTS = (
-    *("crash_before", "crash_after", "connect_timeout", "read_timeout", "rate_limited", "bad_gateway"),
-    *("malformed", "duplicate", "reordered", "late", "empty_with_next"),
+    *("crash_before", "crash_after", "connect_timeout", "read_timeout", "bad_gateway"),
+    *OWN_FAULTS,
+    *("reordered", "empty_with_next"),
 )
+UNAUTHORIZED = 401
+SPARED = "SPARED"  # calls that a stand-in answers whatever is planned for it: tokens, subscriptions
+PAGED_BY_TOKEN = ("/mentions", "/tweets/search/recent")  # X's lists, which may be empty and go on
 
 
 class Crash(BaseException):
@@ -53,10 +60,26 @@ class Faults:
     attempts: int = 0
     meanwhile: Callable[[], object] | None = None
     quick: bool = False
+    gone: bool = False
 
     def begin(self, plan: Mapping[int, str] | None = None) -> None:
         """Begin an invocation with this plan."""
         self.on, self.k, self.plan, self.log, self.throttled = True, 0, dict(plan or {}), [], False
+        self.gone = False
+
+    def crash(self) -> NoReturn:
+        """End the function: what it would do on its way out does not happen."""
+        self.gone = True
+        raise Crash
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let another function run, whose calls are not counted here."""
+        kept, self.on = dict(vars(self)), False
+        try:
+            yield
+        finally:
+            vars(self).update(kept)
 
     def end(self) -> None:
         """Stop counting: what follows is the harness looking."""
@@ -64,15 +87,16 @@ class Faults:
 
     def aside(self) -> None:
         """Let somebody else's function run to its end, between two calls of this one."""
-        kept = dict(vars(self))
-        if self.meanwhile:
-            self.meanwhile()
-        vars(self).update(kept)
+        with self.paused():
+            if self.meanwhile:
+                self.meanwhile()
 
     def next(self, name: str) -> str:
         """Count one call and return its fault, if one is planned."""
         if not self.on:
             return ""
+        if self.gone:
+            raise Crash
         self.k += 1
         self.attempts = 0
         self.log.append(name)
@@ -96,7 +120,9 @@ F = Faults()
 def faults_of(name: str) -> tuple[str, ...]:
     """Return the faults that apply to a call."""
     if name.startswith("HTTP"):
-        return HTTP_FAULTS
+        return HTTP_FAULTS if name.endswith(PAGED_BY_TOKEN) else HTTP_FAULTS[:-1]
+    if name.startswith(SPARED):
+        return HTTP_FAULTS[:5]
     extra = ("partial",) if name in BATCHES else ()
     return (*AWS_FAULTS, *extra, *(("conflict",) if name == "TransactWriteItems" else ()))
 
@@ -108,7 +134,7 @@ def _params(
     fault = context["fault"] = F.next(model.name)
     context["asked"] = params
     if fault == "crash_before":
-        raise Crash
+        F.crash()
     if fault == "meanwhile":
         F.aside()
     if fault != "partial" or model.name not in BATCHES:
@@ -136,7 +162,7 @@ def _after_call(parsed: dict[str, Any], context: dict[str, Any], **_: object) ->
     if context.get("left_out"):
         parsed["Failed"] = [context["left_out"]]
     if context.get("fault") == "crash_after":
-        raise Crash
+        F.crash()
 
 
 def _wire(event_name: str, request: Any, **_: object) -> AWSResponse | None:
@@ -191,11 +217,6 @@ class FakeNetwork(requests.adapters.BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         """Answer one request, or fail as planned."""
         url = urlsplit(str(request.url))
-        fault = F.next(f"HTTP {request.method} {url.path}")
-        if fault == "crash_before":
-            raise Crash
-        if fault == "connect_timeout":
-            raise requests.ConnectTimeout
         body = request.body or b""
         asked = Asked(
             method=str(request.method),
@@ -205,16 +226,26 @@ class FakeNetwork(requests.adapters.BaseAdapter):
             body=body.encode() if isinstance(body, str) else bytes(body),
         )
         stand_in = self.stand_ins[url.netloc]
-        own = fault if fault in ("rate_limited", "malformed", "duplicate", "late") else ""
-        told = _altered(stand_in.failed(own, asked) if own else stand_in.answer(asked), fault)
+        kind = "HTTP" if stand_in.may_fail(asked) else SPARED
+        fault = F.next(f"{kind} {request.method} {url.path}")
+        if fault == "crash_before":
+            F.crash()
+        if fault == "connect_timeout":
+            raise requests.ConnectTimeout
+        told = stand_in.failed(fault, asked) if fault in OWN_FAULTS else stand_in.answer(asked)
+        if told.status != UNAUTHORIZED:
+            stand_in.asked.append(asked)  # a caller whom a network does not know is charged nothing
+        told = _altered(told, fault)
         if fault == "crash_after":
-            raise Crash
+            F.crash()
         if fault == "read_timeout":
             raise requests.ReadTimeout
         response = requests.Response()
         response.status_code = told.status
         response.headers.update({"Content-Type": told.content_type, **told.headers})
-        response.raw = io.BytesIO(told.raw())
+        response.raw = HTTPResponse(
+            io.BytesIO(told.raw()), headers=response.headers, status=told.status, preload_content=False
+        )
         response.url = str(request.url)
         return response
 
@@ -226,13 +257,19 @@ def _altered(told: Told, fault: str) -> Told:
     """Return the answer as a network gives it on a bad day."""
     if fault == "bad_gateway":
         return Told(status=502, body=b"<html>Bad Gateway</html>", content_type="text/html")
-    listed = told.body.get("data") if isinstance(told.body, dict) else told.body
-    if fault == "reordered" and isinstance(listed, list):
+    listed = _listed(told.body)
+    if fault == "reordered" and listed is not None:
         listed.reverse()
-    if fault == "empty_with_next" and isinstance(told.body, dict) and isinstance(listed, list):
-        body = {"meta": {"result_count": 0, "next_token": told.body["meta"].get("next_token", _TO_THE_TOP)}}
-        return Told(body=body, headers=told.headers)
+    if fault == "empty_with_next" and isinstance(told.body, dict) and listed is not None:
+        following = told.body.get("meta", {}).get("next_token", _TO_THE_TOP)
+        return Told(body={"meta": {"result_count": 0, "next_token": following}}, headers=told.headers)
     return told
+
+
+def _listed(body: object) -> list[Any] | None:
+    """Return the list in an answer: the answer itself, or the first that stands in it."""
+    values = body.values() if isinstance(body, dict) else (body,)
+    return next((one for one in values if isinstance(one, list)), None)
 
 
 _TO_THE_TOP = base64.b32hexencode(b"9" * 19).decode().lower().rstrip("=")

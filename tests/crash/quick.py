@@ -7,11 +7,13 @@ over the wire, so that errors are moto's own. `test_enumeration.py` compares the
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from tests.crash.seen import DEFAULT_ACCOUNT_ID, REGION
 
@@ -79,6 +81,18 @@ def _of_partition(table: Table, name: str, partition: str) -> Iterator[tuple[str
         there = item.attrs.get(name)
         if there is not None and there.value == partition:
             yield item.attrs[f"{name}_at"].value, key.value
+
+
+def _update(asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Add to a number, as the meter does; any other update is a write like the others."""
+    if asked["UpdateExpression"] != "ADD spent :cost SET expires_at = :expires":
+        return _write(asked)
+    values, table = asked["ExpressionAttributeValues"], _table(asked["TableName"])
+    row = {**asked["Key"], **(_row(table, asked["Key"]["key"]["S"]) or {}), "expires_at": values[":expires"]}
+    spent = Decimal(row.get("spent", {"N": "0"})["N"]) + Decimal(values[":cost"]["N"])
+    row["spent"] = {"N": str(spent)}
+    table.put_item(row)
+    return {"Attributes": {name: row[name] for name in ("spent", "expires_at")}}
 
 
 def _write(asked: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -159,13 +173,21 @@ def _sent(topic: str) -> list[Any]:
     return sent
 
 
+def _send_batch(asked: Mapping[str, Any]) -> dict[str, Any]:
+    backend = sqs_backends[DEFAULT_ACCOUNT_ID][REGION]
+    for one in asked["Entries"]:
+        backend.send_message(asked["QueueUrl"].rpartition("/")[2], one["MessageBody"])
+    return {"Successful": [{"Id": one["Id"]} for one in asked["Entries"]]}
+
+
 _KNOWN: dict[str, Callable[[Mapping[str, Any]], dict[str, Any] | None]] = {
     "GetItem": _get,
     "BatchGetItem": _batch_get,
     "Query": _query,
     "PutItem": _write,
-    "UpdateItem": _write,
+    "UpdateItem": _update,
     "TransactWriteItems": _write_all,
     "Publish": _publish,
     "PublishBatch": _publish_batch,
+    "SendMessageBatch": _send_batch,
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.crash.harness import World, small_bank
+from tests.crash.harness import World, small_bank, two_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from allhours.domain.organisation import Organisation
+    from infra.local.standins.base import StandIn
 
 Plan = dict[int, str]
 
@@ -29,12 +30,15 @@ class Truth:
 class Scenario:
     """One stage: `prepare` makes the state before it, `story` the network's; `act` gets the faults.
 
+    `networks` are who plays them. A `fresh` stage begins with a function that has just been started.
     `meanwhile` is somebody else's function that may run between any two calls; `also` tells what else is
     broken.
     """
 
     at: datetime
     bank: Callable[[], Organisation] = small_bank
+    networks: Callable[[], dict[str, StandIn]] = two_networks
+    fresh: bool = False
     prepare: Callable[[World], object] | None = None
     story: Callable[[World], Truth] = lambda _world: Truth()
     act: Callable[[World, Plan], object]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from allhours.domain.item import Change
 from tests.builders import NIGHT, NOON, STRANGER, a_general_item, an_item
 from tests.crash.cover import COVER
 from tests.crash.faults import F, faults_of
-from tests.crash.harness import Message, Snapshot, World, a_mastodon, a_world, an_x
+from tests.crash.harness import Message, Snapshot, World, a_world
+from tests.crash.networks import NETWORK_STAGES
 from tests.crash.oracles import CANARIES, violations
 from tests.crash.scenario import Plan, Scenario, Truth
 from tests.crash.seen import table
@@ -26,44 +25,9 @@ if TYPE_CHECKING:
     from allhours.domain.item import Item
 
 
-def _on_x(world: World) -> Truth:
-    first = world.x.say("leela", f"@AcmeBank my card {CANARIES[0]} was stolen")
-    world.x.say("leela", "@AcmeBank anybody there?", reply_to=first)
-    world.x.say("stranger", "@AcmeBank me too", reply_to=first)
-    edited = world.x.say("amy", "@AcmeBank my transfer")
-    world.x.edit(edited, "@AcmeBank my transfer is late")
-    world.x.say("fry", f"@AcmeBank write to {CANARIES[1]}")
-    world.x.brand_says("@AcmeBank is listening")
-    world.x.say("zoidberg", "@AcmeBank \u202e\uffff hello")
-    return Truth(expected={f"x#{said.native_id}": world.clock_now for said in world.x.posts})
-
-
-def _on_mastodon(world: World) -> Truth:
-    first = world.mastodon.say("leela", f"my card {CANARIES[0]} was stolen")
-    world.mastodon.say("leela", "anybody there?", reply_to=first)
-    world.mastodon.say("stranger@other.social", "me too", reply_to=first)
-    world.mastodon.say("amy", "my transfer", private=True)
-    world.mastodon.say("fry", f"write to {CANARIES[1]}")
-    return Truth(expected={f"mastodon#{said.id}": world.clock_now for said in world.mastodon.posts})
-
-
 def subscribe(world: World) -> None:
     """Let X call our webhook, also when Leela or Amy delete something."""
-    pusher = SimpleNamespace(push=lambda body: world.webhooks.append(json.dumps(body).encode()))
-    subscribed = {("post.delete", world.x.world.id_of(author)) for author in ("leela", "amy")}
-    subscribed |= {("post.mention.create", world.x.brand_id)}
-    world.x._hooks._hooks["1"] = SimpleNamespace(valid=True, subscribed=subscribed, pusher=pusher)  # type: ignore[assignment]
-
-
-def _by_webhook(world: World) -> Truth:
-    subscribe(world)
-    world.x.say("leela", f"@AcmeBank my card {CANARIES[0]}")
-    world.x.say("amy", "@AcmeBank stolen!")
-    deleted = world.x.say("leela", "@AcmeBank a word that she takes back")
-    world.x.delete(deleted)
-    world.webhooks.append(world.webhooks[0])  # X delivers a copy
-    expected = {f"x#{said.native_id}": world.clock_now for said in world.x.posts}
-    return Truth(expected=expected, gone=frozenset({f"x#{deleted}"}), words=("takes back",))
+    world.x.register_webhook("https://oncall.test/webhooks/x", also_deletes_of=("leela", "amy"))
 
 
 _SAID = NIGHT - timedelta(minutes=5)
@@ -130,19 +94,6 @@ def _left_behind(world: World) -> None:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "x": Scenario(
-        at=NOON,
-        story=_on_x,
-        act=lambda world, plan: world.poll("x", plan),
-        drain=lambda world: world.drain("x"),
-    ),
-    "mastodon": Scenario(
-        at=NOON,
-        story=_on_mastodon,
-        act=lambda world, plan: world.poll("mastodon", plan),
-        drain=lambda world: world.drain("mastodon"),
-    ),
-    "webhook": Scenario(at=NOON, story=_by_webhook, act=World.push, drain=lambda world: world.drain("x")),
     "route": Scenario(at=NIGHT, story=lambda world: _queued(world, _CASES), act=World.route),
     "changes": Scenario(at=NIGHT, story=lambda world: _queued(world, _CHANGES), act=World.route),
     "forward": Scenario(at=NIGHT, prepare=_routed, story=lambda _world: _truth_of(_CASES), act=World.forward),
@@ -154,7 +105,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "park": Scenario(at=NIGHT, story=_dead, act=World.park),
     **COVER,
+    **NETWORK_STAGES,
 }
+SHORT = {"x": "poll x", "mastodon": "poll mastodon", "webhook": "webhook x"}
 
 
 class Stage:
@@ -171,12 +124,13 @@ class Stage:
 
     def run(self, plan: Plan, *, cold: bool = False) -> list[str]:
         """Run the stage under a plan and return what is violated in the end."""
-        world = self.world
+        world, scenario = self.world, self.scenario
         world.restore(self.kept)
         world.clock.move_to(self.scenario.at)
-        world.x, world.mastodon = an_x(), a_mastodon()
         if cold:
             world.cold()
+        if scenario.fresh:
+            world.forget()
         world.clock.shift(timedelta(minutes=1))
         truth = self.scenario.story(world)
         world.logs.clear()
@@ -218,8 +172,8 @@ class Explored:
 @contextmanager
 def a_stage(name: str, *, quick: bool = True) -> Iterator[Stage]:
     """Make a world and the stage in it; `quick` calls go without the wire."""
-    scenario = SCENARIOS[name]
-    with a_world(NOON, scenario.bank()) as world:
+    scenario = SCENARIOS[SHORT.get(name, name)]
+    with a_world(NOON, scenario.bank(), scenario.networks) as world:
         F.quick = quick
         try:
             yield Stage(world, scenario)
@@ -234,10 +188,10 @@ def explore(name: str, *, cold: bool = False, at_most: int = 0) -> Explored:
         found: dict[str, list[str]] = {}
         began = time.process_time()
         if broken := stage.run({}):
-            found[f"{name} 0 none"] = broken
+            found[f"'{name}' 0 none"] = broken
         for k, _, fault in points:
             if broken := stage.run({k: fault}, cold=cold):
-                found[f"{name} {k} {fault}{' --cold' if cold else ''}"] = broken
+                found[f"'{name}' {k} {fault}{' --cold' if cold else ''}"] = broken
             if found and len(found) == at_most:
                 break
         return Explored(name, len(points), time.process_time() - began, found)

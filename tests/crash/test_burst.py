@@ -14,6 +14,7 @@ import time_machine
 
 from allhours.domain.decision import Router
 from allhours.flows.ingest import Intake, ingest
+from allhours.flows.meter import NoMeter
 from allhours.flows.route import route
 from allhours.networks.http import Http
 from allhours.networks.x import connect
@@ -79,7 +80,7 @@ def burst(plan: Mapping[int, str]) -> tuple[list[str], list[str], int]:
         network = an_x()
         session = requests.Session()
         session.mount("https://", FakeNetwork({"x.test": network}))
-        x = connect(Secrets(network.secret), Http(session), app_secret="x/app")
+        x = connect(Secrets(network.secret), Http(session), app_secret="x/app", meter=NoMeter())
         cursors, queue = crashing(FakeCursors(), "load", "save"), crashing(FakeItemQueue(), "put")
 
         def poll() -> None:
@@ -135,6 +136,6 @@ def test_a_reader_that_jumps_to_the_newest_post_would_be_noticed(monkeypatch: py
         top = max((mark for mark, _ in page.posts), key=int, default=marks.get("low", ""))
         yield tuple(heard for _, heard in page.posts), {"low": top, "top": "", "resume": None, "seen": []}
 
-    monkeypatch.setattr("allhours.networks._x_api.newest_first", one_page)
+    monkeypatch.setattr("allhours.networks._x.api.newest_first", one_page)
     said, inbox, _ = burst({})
     assert len(said) - len(set(inbox)) == BURST - 100

@@ -21,7 +21,7 @@ def test_no_fault_at_any_call_breaks_an_invariant(name: str) -> None:
     assert not explored.found, str(explored)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if not one.fresh])
 def test_a_cold_function_recovers_from_a_crash_at_any_call(name: str) -> None:
     with a_stage(name) as stage:
         for k in {k for k, _, _ in stage.points()}:
@@ -38,7 +38,7 @@ def test_a_second_fault_in_the_same_batch_is_no_worse(name: str, second: str) ->
             assert stage.run({k: "lost", k + 1: second}) == [], f"{name}: lost at {k}, then {second}"
 
 
-@pytest.mark.parametrize("name", ["route", "pager", "handover", "acknowledge"])
+@pytest.mark.parametrize("name", ["route", "pager", "handover", "acknowledge", "poll linkedin"])
 def test_the_quick_way_to_the_table_leaves_what_the_wire_leaves(name: str) -> None:
     left = []
     for quick in (True, False):

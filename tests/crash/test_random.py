@@ -36,7 +36,11 @@ TEXTS = st.sampled_from(
 AUTHORS = st.sampled_from(["leela", "amy"])
 FAULTS = st.dictionaries(
     st.integers(1, 8),
-    st.sampled_from(sorted({*AWS_FAULTS, *HTTP_FAULTS, "partial", "conflict"} - {"late"})),
+    st.sampled_from(
+        sorted(
+            {*AWS_FAULTS, *HTTP_FAULTS, "partial", "conflict"} - {"late", "expired_token", "refused_token"}
+        )
+    ),
     max_size=2,
 )
 

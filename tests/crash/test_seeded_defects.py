@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +23,11 @@ from allhours.aws.notices import put_notice
 from allhours.aws.open_cases import DynamoOpenCases
 from allhours.aws.pages import DynamoPages, put_page
 from allhours.domain import decision, service_level
-from allhours.domain.item import item_to_json
-from allhours.flows import hand_over, prove
+from allhours.domain.item import Change, item_to_json
+from allhours.flows import expire, hand_over, prove
 from allhours.flows.forward import Forwarded
 from allhours.flows.ingest import take_in
+from allhours.flows.meter import DayMeter
 from allhours.flows.ports import Committed
 from tests.builders import FakePages
 from tests.crash.scenarios import explore
@@ -49,6 +51,7 @@ def test_a_cursor_that_is_saved_before_the_queue_is_found(monkeypatch: pytest.Mo
         cursors: Any,
         queue: Any,
         dead_letters: Any,
+        pages: Any,
         intake: Any,
         ours: Any,
         at: Any,
@@ -58,7 +61,15 @@ def test_a_cursor_that_is_saved_before_the_queue_is_found(monkeypatch: pytest.Mo
         for fetched in source.fetch(handle, bookmark.cursor, at=at):
             if fetched.cursor != bookmark.cursor:
                 bookmark = cursors.save(handle, bookmark, fetched.cursor, at=at, heard=True)
-            take_in(fetched.heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at)
+            take_in(
+                fetched.heard,
+                queue=queue,
+                dead_letters=dead_letters,
+                pages=pages,
+                intake=intake,
+                ours=ours,
+                at=at,
+            )
 
     monkeypatch.setattr(intake, "ingest", ingest)
     assert "I1" in found_in("x")
@@ -251,3 +262,21 @@ def test_a_change_that_is_not_guarded_by_what_was_proved_is_found(monkeypatch: p
 
     monkeypatch.setattr(rota_changes, "put_if", put_if)
     assert "I" in found_in("leave")
+
+
+def test_spending_that_is_counted_at_the_end_of_a_poll_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, later = DayMeter.spend, list[tuple[DayMeter, Any, float]]()
+
+    def tell(self: Any, counted: Any, doing: str) -> None:
+        del self, counted, doing
+        while later:
+            whole(*later.pop())
+
+    monkeypatch.setattr(DayMeter, "spend", lambda *spent: later.append(spent))
+    monkeypatch.setattr(intake._NetworkFunction, "_tell", tell)
+    assert "P11" in found_in("poll linkedin")
+
+
+def test_an_expiry_that_takes_the_post_for_deleted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expire, "Change", SimpleNamespace(EXPIRED=Change.DELETED))
+    assert "expiry" in found_in("expire linkedin")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from allhours.networks import NETWORKS
 from infra.local.deploy import deploy
 from infra.local.deployed import Deployed
 from infra.local.emulator import FOLDER
@@ -65,6 +66,16 @@ def test_a_post_reaches_the_inbox_of_its_unit_with_who_and_why(
     assert "gap" not in duty
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_post_on_any_network_reaches_one_inbox_once(scene: Scene, network: str) -> None:
+    account = scene.organisation.handles_on(network)[0].account
+    key = say(scene, network, account, f"acme bank: my statement is missing, {word()}")
+    arrived(scene, key, again=lambda: poll(scene, network))
+    poll(scene, network)
+    assert waited_for(lambda: not scene.deployed.waiting("CommonQueueUrl"))
+    assert len(events(scene, key, *NEW)) == 1
+
+
 @pytest.mark.parametrize(("network", "account"), [("x", "acmebank"), ("facebook", "acmecards")])
 def test_webhook_and_poll_of_one_post_are_one_entry(scene: Scene, network: str, account: str) -> None:
     key = say(scene, network, account, f"my statement is missing {word()}")
@@ -116,12 +127,11 @@ def test_a_card_number_is_nowhere(scene: Scene) -> None:
     peek = scene.deployed.subscribed_queue(scene.deployed.outputs["EventsTopicArn"], "canary")
     keys = {
         say(scene, network, account, f"acme bank, my card {CARD} fails {word()}", private=private)
-        for network, account, private in (
-            ("x", "acmecards", True), ("facebook", "acmecards", True), ("mastodon", "acmebank", False),
-            ("bluesky", "acmecards", False), ("feeds", "acmebank", False),
-        )
-    }  # fmt: skip
-    for network in ("mastodon", "bluesky", "feeds"):
+        for network in NETWORKS
+        for account in [scene.organisation.handles_on(network)[0].account]
+        for private in (network in {"x", "facebook"},)
+    }
+    for network in NETWORKS:
         poll(scene, network)
     for key in keys:
         assert arrived(scene, key).event["item"]["masked"]
@@ -366,11 +376,11 @@ def test_no_function_may_do_more_than_it_was_seen_to_do(scene: Scene, fault_prox
         }
         if idle:
             too_much[name] = idle
-    assert too_much == {}
+    assert too_much == {}, too_much
 
 
 def exercise_what_is_rare(scene: Scene) -> None:
-    """Let tokens run out, kept posts be read again, a dead letter come."""
+    """Let tokens run out, kept posts be read again, connections be cared for, a dead letter come."""
     x, page = venue(scene, "x", "acmebank").stand_in, venue(scene, "facebook", "acmebank").stand_in
     assert isinstance(x, XStandIn)
     x.expire_token()
@@ -380,6 +390,6 @@ def exercise_what_is_rare(scene: Scene) -> None:
     )
     scene.deployed.invoke("Watch", {})
     for network in scene.networks:
-        scene.deployed.poll(network)
-        scene.deployed.poll(network, "reread")
+        for do in ("poll", "reread", "care"):
+            scene.deployed.poll(network, do)
     assert waited_for(lambda: not scene.deployed.waiting("DeadLetterQueueUrl"))

@@ -7,10 +7,11 @@ import pytest
 
 from tests.bench import cost, prices, report, rota
 from tests.bench.cloud import Bill, Cloud, row_bytes, units
+from tests.bench.cold import INGEST, QUEUE_HANDLERS
 from tests.bench.items import OPENING, SHARES, items
 from tests.bench.targets import BASE, Line, lines
 
-COLD = (*(f"ingest_{name}" for name in SHARES), "route", "forward", "park", "tutorial")
+COLD = (*INGEST, *QUEUE_HANDLERS, "tutorial")
 
 
 def a_run(**changed: Any) -> dict[str, Any]:
@@ -45,6 +46,7 @@ def a_run(**changed: Any) -> dict[str, Any]:
         "cold": cold,
         "webhook": webhook,
         "rota": shifts,
+        "paid": {"mentions": 1440, "heard": 1440, "charged": 1500},
     }
     for name, values in changed.items():
         run[name] = {**run[name], **values}
@@ -75,6 +77,8 @@ def test_a_run_within_every_target_misses_none() -> None:
         ("P8", "rota", {"compile_ms": {"ours": 43.0, "theirs": 128.0}}),
         ("P8", "rota", {"who_us": 1.1}),
         ("P10", "routing", {"log_bytes": {"ours": 61.0, "tutorial": 1300.0}}),
+        ("P11", "paid", {"charged": 1513}),
+        ("P11", "paid", {"heard": 1439}),
         ("P12", "webhook", {"facebook": 365.0}),
     ],
 )

@@ -385,3 +385,35 @@ def test_an_account_to_answer_from_is_found_for_any_names() -> None:
         for unit, preferred in (("cards", "acmegold"), ("loans", "acmepay"), ("loans", "acmegold"))
     ]
     assert names == ["acmecards", "acmepay", ""]
+
+
+# Reviews have no thread: to overwrite one is the only way to say something again.
+
+
+def test_a_review_that_is_overwritten_after_the_close_opens_its_case_again() -> None:
+    now = NOON + timedelta(days=60)
+    words = an_item(version=5, change=Change.EDITED, kind=Kind.REVIEW, rating=1, text="Still twice")
+    decision = decided(words, HEARD, CLOSED, at=now)
+    assert decision.outcome is Outcome.EDITED
+    assert event_of(decision)["event"] == "case.reopened"
+    assert decision.entry is not None
+    assert decision.entry.replaces == 0
+    case = decision.case
+    assert case is not None
+    assert (case.state, case.closed_at, case.reopened, case.items) == (State.OPEN, None, 1, 1)
+    assert case.promised_from == now
+    assert case.opened_at == CLOSED.opened_at
+    assert case.owner == "ana"
+
+
+def test_an_edit_of_anything_else_leaves_a_closed_case_closed() -> None:
+    decision = decided(an_item(version=5, change=Change.EDITED, text="typo"), HEARD, CLOSED)
+    assert event_of(decision)["event"] == "item.edited"
+    assert decision.case is not None
+    assert decision.case.state is State.CLOSED
+
+
+def test_a_review_that_is_overwritten_in_an_open_case_is_an_edit() -> None:
+    words = an_item(version=5, change=Change.EDITED, kind=Kind.REVIEW, rating=1, text="Still twice")
+    decision = decided(words, HEARD, a_case())
+    assert event_of(decision)["event"] == "item.edited"

@@ -62,6 +62,6 @@ def test_the_same_seed_is_the_same_day_in_every_process(report: Report, tmp_path
 def test_a_page_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BadDay, "_tick", lambda _day: None)
     monkeypatch.setattr(drilled, "_year", lambda _bank: ([], []))
-    monkeypatch.setattr(drill_day, "LASTS", timedelta(hours=3))
+    monkeypatch.setattr(drill_day, "LASTS", timedelta(hours=12))
     monkeypatch.setattr(drill_day, "DRAINS", timedelta(0))
     assert any("stands still" in each for each in drill(SEED).broken)

@@ -24,6 +24,7 @@ from allhours.domain.item import Author, Item, Kind
 from allhours.domain.organisation import Organisation, organisation_from_json
 from allhours.domain.rota import compile_rota
 from allhours.domain.routing import Rules, no_classifier, route
+from allhours.networks import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,7 +194,7 @@ def test_the_example_bank_has_the_seven_units_and_hears_on_every_network(acme: O
         "fraud_security",
         "customer_care",
     }
-    assert {handle.network for handle in acme.handles} == {"x", "facebook", "mastodon", "bluesky", "feeds"}
+    assert {handle.network for handle in acme.handles} == set(NETWORKS)
     assert [name for name, account in acme.accounts.items() if account.general] == ["acmebank"]
     assert set(acme.silent_after) == {"x", "facebook", "mastodon", "bluesky", "feeds"}
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from allhours.domain.decision import Router
-from allhours.domain.item import Author, Change, Item
+from allhours.domain.item import Author, Change, Item, Kind
 from allhours.domain.page import Why
 from allhours.flows.route import TRIES, Routed, route
 from tests.builders import NIGHT, NOON, STRANGER, FakeRecords, a_general_item, an_item, an_organisation
@@ -134,3 +138,74 @@ def test_a_case_that_this_release_cannot_read_keeps_no_other_item_of_the_batch()
     end = routed(records, an_item("9", conversation_id="9", created_at=after(1)), other, other)
     assert (end.again, end.outcomes) == ([0], {"routed": 1, "duplicate": 1})
     assert end.why_again == ["a row holds no case that this release can read"]
+
+
+# Webhook and poll, reconciled.
+
+
+def heard(by: str, native_id: str = "1", minutes: int = 0, **changes: object) -> Item:
+    """Return an item said so many minutes before noon, and by which way it came."""
+    said_at = NOON - timedelta(minutes=minutes)
+    return an_item(native_id, conversation_id=native_id, heard_by=by, created_at=said_at, **changes)
+
+
+def test_each_way_is_counted_for_what_it_brought_first_and_for_what_it_brought_again() -> None:
+    records = FakeRecords()
+    assert routed(records, heard("webhook")).heard == {("x", "FirstByWebhook"): 1}
+    assert routed(records, heard("poll")).heard == {("x", "AgainByPoll"): 1}
+    assert routed(records, heard("poll", "2"), heard("webhook", "2")).heard == {
+        ("x", "FirstByPoll"): 1,
+        ("x", "AgainByWebhook"): 1,
+    }
+
+
+@pytest.mark.parametrize(("seconds", "missed"), [(29, 0), (30, 0), (31, 1), (59, 1)])
+def test_a_post_that_the_webhook_should_have_brought_by_now_is_missed_by_it(
+    seconds: int, missed: int
+) -> None:
+    """A poll comes each minute: what the webhook never brings is not older than that when it is heard."""
+    done = routed(FakeRecords(), heard("poll"), at=NOON + timedelta(seconds=seconds))
+    assert done.heard["x", "MissedByWebhook"] == missed
+
+
+@pytest.mark.parametrize(
+    ("changes", "missed"),
+    [
+        ({"addressed": (), "kind": Kind.REPLY}, 0),
+        ({"addressed": (), "kind": Kind.POST}, 0),
+        ({"addressed": (), "kind": Kind.COMMENT}, 1),
+        ({"addressed": (), "kind": Kind.REVIEW}, 1),
+        ({"kind": Kind.MENTION}, 1),
+    ],
+)
+def test_what_only_a_search_finds_no_webhook_misses(changes: dict[str, Any], missed: int) -> None:
+    done = routed(FakeRecords(), heard("poll", minutes=1, **changes))
+    assert done.heard["x", "FirstByPoll"] == 1
+    assert done.heard["x", "MissedByWebhook"] == missed
+
+
+def test_what_is_old_and_came_by_webhook_or_had_come_before_is_not_missed() -> None:
+    records = FakeRecords()
+    assert routed(records, heard("webhook", minutes=60)).heard["x", "MissedByWebhook"] == 0
+    assert routed(records, heard("poll", minutes=60)).heard["x", "MissedByWebhook"] == 0
+
+
+def test_what_opened_no_work_is_reconciled_too() -> None:
+    done = routed(FakeRecords(), heard("poll", text="giveaway", addressed=()))
+    assert done.outcomes == {"filtered": 1}
+    assert done.heard == {("x", "FirstByPoll"): 1}
+
+
+def test_a_network_with_one_way_only_has_nothing_to_reconcile() -> None:
+    assert routed(FakeRecords(), heard("", minutes=60)).heard == {}
+
+
+def test_an_item_that_is_to_come_again_is_counted_when_it_was_routed() -> None:
+    records = FakeRecords(busy=1)
+    assert routed(records, heard("poll")).heard == {}
+    assert routed(records, heard("poll")).heard == {("x", "FirstByPoll"): 1}
+
+
+def test_networks_are_reconciled_apart() -> None:
+    done = routed(FakeRecords(), heard("poll"), heard("poll", "2", network="facebook"))
+    assert done.heard == {("x", "FirstByPoll"): 1, ("facebook", "FirstByPoll"): 1}

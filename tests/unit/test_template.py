@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allhours.domain.page import Why
-from allhours.networks import NETWORKS
+from allhours.networks import NETWORKS, network_module
 from tests.templates import PATHS, ROOT, functions, of_type, template, values
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT_TEMPLATE = PATHS[0]
 NESTED = PATHS[1:]
+AROUND = ROOT / "infra" / "network.yaml"
 FUNCTIONS = functions()
 GLOBALS = template()["Globals"]["Function"]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text("utf-8")
@@ -37,21 +38,37 @@ SAM_POLICIES = {
 }
 # What each function may do to the table; more needs a reason in a review, and a change here.
 READ_AGAIN = {"BatchGetItem", "Query"}
+CARE = {"BatchGetItem"}  # how the connection was when it could last be looked at
 RENEW_TOKENS = {"DeleteItem"}  # the lock
+COUNT_COSTS = {"UpdateItem"}  # what paid reads and quota units cost
 TABLE_RIGHTS = {
-    "IngestX": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestX": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS | COUNT_COSTS,
     "IngestFacebook": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestInstagram": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestThreads": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestWhatsapp": {"GetItem", "PutItem"} | CARE,
     "IngestMastodon": {"GetItem", "PutItem"} | READ_AGAIN,
     "IngestBluesky": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
-    "IngestFeeds": {"GetItem", "PutItem"},
+    "IngestReddit": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestYoutube": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS | COUNT_COSTS,
+    "IngestTiktok": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS | COUNT_COSTS,
+    "IngestTelegram": {"GetItem", "PutItem"} | CARE,
+    "IngestLinkedin": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS | COUNT_COSTS,
+    "IngestDiscourse": {"GetItem", "PutItem"} | READ_AGAIN,
+    "IngestGoogleplay": {"GetItem", "PutItem"} | READ_AGAIN | COUNT_COSTS,
+    "IngestAppstore": {"GetItem", "PutItem"} | READ_AGAIN,
+    "IngestGooglebusiness": {"GetItem", "PutItem"} | READ_AGAIN,
+    "IngestTrustpilot": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
+    "IngestFeeds": {"GetItem", "PutItem"} | CARE,
     "Route": {"BatchGetItem", "GetItem", "PutItem"},
     "Park": {"PutItem"},
     "Forward": {"GetItem", "PutItem", "UpdateItem"},
-    "Watch": {"GetItem", "PutItem", "Query", "UpdateItem"},
+    "Watch": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "Clock": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "Prove": {"BatchGetItem", "GetItem", "PutItem", "Query"},
     "Links": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 }
+NEVER_RENEWS = {"whatsapp": "a system user's token does not run out; the Graph code it shares could renew"}
 WRITES_LINKS = {"Forward", "Links", "Watch"}
 LINKS = "integrations/${LinksIntegration}"
 # Queues without dead letters of their own, and why.
@@ -305,7 +322,9 @@ def _needs(value: Any) -> set[str]:
 
 
 def test_single_pollers_reserve_by_a_value_that_the_local_cloud_can_tell() -> None:
-    for name in ("IngestMastodon", "IngestBluesky", "IngestFeeds"):
+    polled = [f"Ingest{n.title()}" for n in NETWORKS if not network_module(n).capabilities.pushes]
+    assert len(polled) > 5
+    for name in polled:
         assert FUNCTIONS[name]["ReservedConcurrentExecutions"] == {"Ref": "PollersAtOnce"}
     assert template()["Parameters"]["PollersAtOnce"]["MinValue"] == 2, "a poll and a re-read share it"
 
@@ -318,6 +337,8 @@ def test_every_function_and_every_queue_has_its_alarms() -> None:
         if "Ref" in value
     }
     for name in FUNCTIONS:
+        if name.startswith("Ingest"):
+            continue  # below
         assert {("Errors", name), ("Throttles", name)} <= watched
         if "ScheduleV2" in str(FUNCTIONS[name].get("Events")) and name != "Clock":
             assert ("Invocations", name) in watched
@@ -359,10 +380,54 @@ def test_what_pages_call_the_runbook_is_there() -> None:
     assert all(f"\n## {heading}\n" in RUNBOOK for heading in named)
 
 
-def test_a_resource_that_is_off_stays_out_of_every_alarm() -> None:
-    conditions = template(ROOT / "infra" / "alarms.yaml")["Conditions"]
-    for name, each in of_type("AWS::CloudWatch::Alarm", ROOT / "infra" / "alarms.yaml").items():
-        networks = [n for n in NETWORKS if f"Ingest{n.title()}" in str(each["Properties"].get("Dimensions"))]
-        for network in networks:
-            assert each.get("Condition") == f"{network.title()}On", name
-            assert f"{network.title()}On" in conditions
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_has_its_alarms_and_its_webhook_around_it_unless_it_is_off(network: str) -> None:
+    function, can = f"Ingest{network.title()}", network_module(network).capabilities
+    stack = of_type("AWS::CloudFormation::Stack")[f"Network{network.title()}"]
+    assert stack["Condition"] == f"{network.title()}On"
+    given = stack["Properties"]["Parameters"]
+    assert (given["Network"], given["FunctionName"]) == (network, {"Ref": function})
+    assert ("WebhookApi" in given) == bool(can.pushes)
+    often = {"Poll", "Reread"} & set(FUNCTIONS[function]["Events"])
+    assert given.get("CalledEvery", 900) == (900 if often else 3600)
+
+
+def test_around_a_network_every_way_of_not_being_heard_has_an_alarm() -> None:
+    watched = {
+        each["Properties"]["MetricName"] for each in of_type("AWS::CloudWatch::Alarm", AROUND).values()
+    }
+    assert watched == {"Troubles", "MissedByWebhook", "Invocations", "Errors", "Throttles"}
+    routes = of_type("AWS::ApiGatewayV2::Route", AROUND).values()
+    assert {each["Properties"]["RouteKey"]["Fn::Sub"] for each in routes} == {
+        "GET /webhooks/${Network}",
+        "POST /webhooks/${Network}",
+    }
+    assert all(each["Condition"] == "Pushed" for each in routes)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_function_may_store_a_renewed_token_and_count_costs_only_if_its_network_does(network: str) -> None:
+    function, can = FUNCTIONS[f"Ingest{network.title()}"], network_module(network).capabilities
+    renews = "secretsmanager:PutSecretValue" in str(function["Policies"])
+    can_renew = any(".renew(" in path.read_text("utf-8") for path in parts_of(network))
+    assert renews == (can_renew and network not in NEVER_RENEWS)
+    assert ("dynamodb:UpdateItem" in str(function["Policies"])) == (can.budget is not None)
+
+
+def parts_of(network: str) -> set[Path]:
+    """Return the files of a network and those of its neighbours that they import, directly or not."""
+    folder = ROOT / "shared" / "allhours" / "networks"
+    found: set[Path] = set()
+    todo = {folder / f"{network}.py"}
+    while todo:
+        path = todo.pop()
+        found.add(path)
+        text = path.read_text("utf-8")
+        imported = set(re.findall(r"from allhours\.networks\.([\w.]+) import", text))
+        imported |= {
+            f"{part}.{name}"
+            for part, name in re.findall(r"from allhours\.networks\.(_\w+) import (\w+)", text)
+        }
+        named = {folder.joinpath(*name.split(".")).with_suffix(".py") for name in imported}
+        todo |= {each for each in named if each.is_file()} - found
+    return found

@@ -33,6 +33,11 @@ class Said:
     by_brand: bool = False
 
     @property
+    def native_id(self) -> str:
+        """Return the id by which we know it."""
+        return self.id
+
+    @property
     def mentions(self) -> list[str]:
         """Return whom the text names."""
         return [found[2] for found in _WORDS.finditer(self.text) if found[2]]
@@ -44,7 +49,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Showing:
     """The server's way of showing things; `account_id` knows everybody's id."""
 
     base_url: str
@@ -94,6 +99,20 @@ class Shown:
         body |= dict.fromkeys(("bot", "locked", "group", "indexable"), False)
         return body | dict.fromkeys(("emojis", "fields", "roles"), ())
 
+    def own_account(self, brand: str) -> JSON:
+        """Return our account with what only we are shown of it."""
+        role = {"id": "-99", "name": "", "color": "", "permissions": "0", "highlighted": False}
+        fields: list[JSON] = []
+        source = {"note": "", "fields": fields, "privacy": "public", "sensitive": False, "language": "en"}
+        source |= {"follow_requests_count": 0, "indexable": False}
+        return self.account(brand) | {"role": role, "source": source}
+
+    def app(self, scopes: str) -> JSON:
+        """Return the app that a token belongs to."""
+        redirects = "http://127.0.0.1/"
+        body: JSON = {"id": "1", "name": "Allhours", "website": None, "scopes": scopes.split()}
+        return body | {"redirect_uris": [redirects], "redirect_uri": redirects, "vapid_key": "none"}
+
     def instance(self) -> JSON:
         """Return the server's description of itself."""
         return {
@@ -135,6 +154,13 @@ class Shown:
                 },
             },
         }
+
+    def policy(self, private_mentions: str) -> JSON:
+        """Return what becomes of notifications by strangers."""
+        others = ("not_following", "not_followers", "new_accounts", "limited_accounts")
+        body: JSON = {f"for_{each}": "accept" for each in others}
+        body["for_private_mentions"] = private_mentions
+        return body | {"summary": {"pending_requests_count": 0, "pending_notifications_count": 0}}
 
     def html(self, text: str) -> str:
         """Return the text as this flavour marks it up."""

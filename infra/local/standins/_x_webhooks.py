@@ -77,11 +77,10 @@ class Webhooks:
         """Answer the management calls under /2/webhooks and /2/activity/subscriptions."""
         body: Mapping[str, Any] = json.loads(asked.body or b"{}")
         if asked.path == "/2/activity/subscriptions":
-            self._hooks[body["webhook_id"]].subscribed.add((body["event_type"], body["filter"]["user_id"]))
-            return Told(body={"data": {"subscription": {**body, "subscription_id": self._world.new_id()}}})
+            return self._subscriptions(asked.method, body)
         if asked.method == "GET":
             shown = [each.shown() for each in self._hooks.values()]
-            return Told(body={"data": shown, "meta": {"result_count": len(shown)}})
+            return Told(body={**({"data": shown} if shown else {}), "meta": {"result_count": len(shown)}})
         if asked.method == "POST":
             webhook = self.register(body["url"])
             if webhook.valid:
@@ -89,6 +88,31 @@ class Webhooks:
             self._forget(webhook)
             return invalid("url", webhook.url, "CrcValidationFailed: the greeting was not answered.")
         return self._changed(asked.method, asked.path.rpartition("/")[2])
+
+    def _subscriptions(self, method: str, body: Mapping[str, Any]) -> Told:
+        """Add a subscription, or list all of them."""
+        if method == "POST":
+            self._hooks[body["webhook_id"]].subscribed.add((body["event_type"], body["filter"]["user_id"]))
+            made = {
+                "subscription_id": self._world.new_id(),
+                "created_at": iso(now()),
+                "updated_at": iso(now()),
+            }
+            return Told(body={"data": {"subscription": {**body, **made}}})
+        shown = [
+            {
+                "subscription_id": str(number),
+                "event_type": event,
+                "filter": {"user_id": about},
+                "tag": "stand-in",
+                "webhook_id": webhook.webhook_id,
+                "created_at": webhook.created_at,
+                "updated_at": webhook.created_at,
+            }
+            for webhook in self._hooks.values()
+            for number, (event, about) in enumerate(sorted(webhook.subscribed), start=1)
+        ]
+        return Told(body={"data": shown} if shown else {"meta": {"result_count": 0}})
 
     def _changed(self, method: str, webhook_id: str) -> Told:
         webhook = self._hooks.get(webhook_id)

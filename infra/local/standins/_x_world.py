@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _EPOCH_MS = 1_288_834_974_657  # X's ids count milliseconds from here
 _CUT = 280  # characters of `text`; the rest is in the note
 _EDITABLE = timedelta(hours=1)
+_NUMBERED = 12  # bits of an id for what one place says within a millisecond; ten above them name the place
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +32,8 @@ class Post:
     parent: Post | None = None
     quoted: Post | None = None
     gone: bool = False
+    links: tuple[tuple[str, str], ...] = ()
+    """Addresses in the text: as X shortened them, and as they were."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,9 +50,10 @@ class Message:
 class World:
     """People, posts and messages, in X's shapes."""
 
-    def __init__(self) -> None:
-        """Begin with nobody and nothing."""
+    def __init__(self, place: int = 0) -> None:
+        """Begin with nobody and nothing; worlds of different places never give the same id."""
         self._last_id = 0
+        self._place = place << _NUMBERED
         self.ids: dict[str, str] = {}
         self.posts: dict[str, Post] = {}
         self.messages: list[Message] = []
@@ -81,6 +86,17 @@ class World:
         self.messages.append(message)
         return message
 
+    def shortened(self, text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Return a text as X stores it, each address behind one of its own, and what they stand for."""
+        stand_for = {found: f"https://t.co/{int(self.new_id()):x}" for found in _ADDRESS.findall(text)}
+        for address, short in stand_for.items():
+            text = text.replace(address, short)
+        return text, tuple((short, address) for address, short in stand_for.items())
+
+    def between(self, one: str, other: str) -> list[Message]:
+        """Return what two people wrote to each other, newest first."""
+        return [each for each in self.messages[::-1] if {each.sender_id, each.recipient_id} == {one, other}]
+
     def newest(self) -> Iterator[Post]:
         """Yield the newest version of every post that is still there, newest first."""
         for post in reversed(self.posts.values()):
@@ -95,7 +111,7 @@ class World:
 
     def new_id(self) -> str:
         """Return an id that tells the time, larger than any before."""
-        self._last_id = max(self._last_id + 1, snowflake(now()))
+        self._last_id = max(self._last_id + 1, snowflake(now()) + self._place)
         return str(self._last_id)
 
     def user(self, user_id: str) -> dict[str, Any]:
@@ -114,6 +130,17 @@ class World:
         references = [{"type": "replied_to", "id": post.parent.post_id}] if post.parent else []
         references += [{"type": "quoted", "id": post.quoted.post_id}] if post.quoted else []
         counts = ("retweet", "reply", "like", "quote", "bookmark", "impression")
+        urls = [
+            {
+                "start": text.find(short),
+                "end": text.find(short) + len(short),
+                "url": short,
+                "expanded_url": address,
+                "display_url": address.partition("://")[2],
+            }
+            for short, address in post.links
+        ]
+        entities = {name: found for name, found in (("mentions", mentions), ("urls", urls)) if found}
         editable_until = iso(post.at + _EDITABLE)
         return {
             "id": post.post_id,
@@ -132,7 +159,7 @@ class World:
             "reply_settings": "everyone",
             "possibly_sensitive": False,
             "public_metrics": {f"{each}_count": 0 for each in counts},
-            **({"entities": {"mentions": mentions}} if mentions else {}),
+            **({"entities": entities} if entities else {}),
             **({"referenced_tweets": references} if references else {}),
             **({"in_reply_to_user_id": post.parent.author_id} if post.parent else {}),
         }

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from allhours.domain.handle import Handle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,21 @@ class Told:
         return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
 
 
+@dataclass(slots=True, kw_only=True)
+class Shown:
+    """One of our answers as the network shows it; `to` is the native id of what it answers.
+
+    `text` is as the network stores it. `by` is the account that it is shown under.
+    """
+
+    native_id: str
+    to: str
+    text: str
+    by: str
+    private: bool = False
+    deleted: bool = False
+
+
 FAULTS = (
     "rate_limited",
     "server_error",
@@ -77,6 +94,12 @@ class StandIn(ABC):
     """
 
     name: str
+    private_sayable = False
+    """Whether a customer can say something here that only we can read."""
+    public_sayable = True
+    """Whether a customer can say something here that everybody can read."""
+    polled = True
+    """Whether this handle is read by polling; a Telegram bot with a webhook, for one, is not."""
 
     def __init__(self, port: int = 0) -> None:
         """Bind to loopback only; port 0 takes a free one."""
@@ -87,6 +110,59 @@ class StandIn(ABC):
         self.asked: list[Asked] = []
         self.open_connections: set[socket.socket] = set()
         self.pushes: Pusher | None = None
+        self.shown: list[Shown] = []
+        self.hidden: set[str] = set()
+
+    @classmethod
+    @abstractmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return the network as this handle of an organisation meets it, with generous rate limits.
+
+        `place` is different for each handle: native ids of several stand-ins must never meet.
+        """
+
+    @abstractmethod
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer say something so that our handle hears it; return the post's native id.
+
+        Takes any name for the author and makes of it one that the network allows; mentions us where only
+        that is heard; puts it below a post of ours where customers can only comment.
+        """
+
+    @property
+    @abstractmethod
+    def posts(self) -> Sequence[Any]:
+        """List what customers said: `native_id`, `author`, `text` and `deleted` of each, as it is now."""
+
+    @abstractmethod
+    def edit(self, native_id: str, text: str) -> None:
+        """Let the author change a post; a network without edits raises `NotImplementedError`."""
+
+    @abstractmethod
+    def delete(self, native_id: str) -> None:
+        """Let the author delete a post."""
+
+    @abstractmethod
+    def brand_says(self, text: str, *, reply_to: str = "") -> str:
+        """Post as ourselves by hand, beside Allhours; return the native id."""
+
+    @property
+    @abstractmethod
+    def secret(self) -> Mapping[str, str]:
+        """Return the fields that the handle's secret must hold; empty for none."""
+
+    @property
+    def app_secret(self) -> Mapping[str, str]:
+        """Return the fields that the secret `<network>/app` must hold; empty for none."""
+        return {}
+
+    @property
+    @abstractmethod
+    def handle_settings(self) -> Mapping[str, Any]:
+        """Return what the organisation file says of the handle: `handle`, base_url, native_id, settings."""
+
+    def register(self, url: str) -> None:  # noqa: B027 - nothing to do for a network without webhooks
+        """Let the network call this webhook from now on, after its own verification of it."""
 
     @property
     def base_url(self) -> str:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from infra.local.standins._bluesky_http import Bucket, doubled, error, instant_in, limit_in
+from infra.local.standins._bluesky_writes import BlueskyWrites
 from infra.local.standins.base import Asked, StandIn, Told, now
-from infra.local.standins.bluesky_world import BRAND, JSON, BlueskyWorld, Notification, Said, cid_of, text_of
+from infra.local.standins.bluesky_world import BRAND, JSON, Notification, Said, cid_of, did_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
+
+    from allhours.domain.handle import Handle
 
 PASSWORD = "abcd-efgh-ijkl-mnop"
+EMAIL = "desk@acme.example"
 LOG_PAGE = 50  # events of the chat log at a time
 CHAT_PROXY = "did:web:api.bsky.chat#bsky_chat"
 _BLOCK_PAGE = b"<!doctype html><title>Forbidden</title><h1>403</h1>"
 
 
-class BlueskyStandIn(StandIn, BlueskyWorld):
+class BlueskyStandIn(BlueskyWrites, StandIn):
     """Bluesky as a client meets it.
 
     Quirks kept: an expired access token is 400 ExpiredToken and a bad one 400 InvalidToken, 401 only without
@@ -32,17 +39,20 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     up to five levels up, `isRead` is false for the newest only. Who blocks the brand vanishes. Edits change
     the cid and nothing else; deleted posts are left out. Search wants a login (403 in HTML without) and pages
     by offset. Chat wants the proxy header and an app password with that right ("Bad token method"); its log
-    has no beginning: without a cursor it tells only where it ends. Not kept: the two hours of grace of a
-    rotated refresh token, search's lag.
+    has no beginning: without a cursor it tells only where it ends. A put of the same record is a no-op, one
+    with `swapRecord` that does not fit is InvalidSwap; the server checks no reference; a message sent twice
+    is there twice. Not kept: the two hours of grace of a rotated refresh token, search's lag.
     """
 
     name = "bluesky"
+    private_sayable = True
 
     def __init__(
         self,
         port: int = 0,
         *,
         brand: str = BRAND,
+        place: int = 0,
         calls: int = 3_000,
         logins: int = 30,
         window: timedelta = timedelta(minutes=5),
@@ -51,11 +61,13 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     ) -> None:
         """Open a network on which the brand has an account and nobody has spoken."""
         StandIn.__init__(self, port)
-        BlueskyWorld.__init__(self, brand)
-        self._calls = _Bucket(calls, window)
-        self._logins = _Bucket(logins, window)
+        BlueskyWrites.__init__(self, brand, place)
+        self._calls = Bucket(calls, window)
+        self._logins = Bucket(logins, window)
         self._tokens_last = tokens_last
         self.direct_messages = direct_messages
+        self.account: JSON = {"emailConfirmed": True}
+        """What getSession says of the account beside its names; an override for tests."""
         self._access: dict[str, datetime] = {}
         self._refresh: set[str] = set()
         self._turned_down = 0
@@ -63,10 +75,25 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
 
     # what a deployment needs to know
 
+    @classmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return Bluesky as the handle meets it, with room for any number of calls."""
+        name = handle.handle.removeprefix("@").lower()
+        brand = name if "." in name else f"{_letters_in(name)}.bsky.social"
+        return cls(port, brand=brand, place=place, calls=10_000_000, logins=10_000)
+
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer of any name mention the brand, or write to it."""
+        name = author if author.endswith(".bsky.social") else f"{_letters_in(author)}.bsky.social"
+        public = not private and not (reply_to in self._said and self._said[reply_to].private)
+        names_us = f"@{self.brand}" in text.lower()
+        told = f"@{self.brand} {text}" if public and not names_us else text
+        return self.say(name, told, reply_to=reply_to, private=private)
+
     @property
     def secret(self) -> dict[str, str]:
         """Return the fields that the handle's secret starts with."""
-        return {"identifier": self.brand, "app_password": PASSWORD}
+        return {"identifier": EMAIL, "app_password": PASSWORD}
 
     @property
     def handle_settings(self) -> dict[str, str]:
@@ -87,12 +114,14 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
         return not asked.path.startswith("/xrpc/com.atproto.server.")
 
     def failed(self, fault: str, asked: Asked) -> Told:
-        """Fail in Bluesky's own way."""
+        """Fail in Bluesky's own way; what publishes has taken effect before the answer gets lost."""
         if fault == "rate_limited":
             return self._calls.spent()
-        if fault == "server_error":
-            return _error(502, "UpstreamFailure", "Upstream Failure")
-        if fault == "malformed":
+        if fault in {"server_error", "malformed"}:
+            if asked.method == "POST":  # it took effect, and the answer got lost
+                self.answer(asked)
+            if fault == "server_error":
+                return error(502, "UpstreamFailure", "Upstream Failure")
             return Told(body=_BLOCK_PAGE, content_type="text/html")
         if fault == "expired_token":
             self.expire()
@@ -100,11 +129,11 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
             fault == "refused_token"
         ):  # revoked: neither a refresh nor the password helps, until somebody mends it
             self._turned_down = 2
-            return _error(400, "InvalidToken", "Token could not be verified")
+            return error(400, "InvalidToken", "Token could not be verified")
         self._withheld = 1 if fault == "late" else 0
         told = self.answer(asked)
         self._withheld = 0
-        return _doubled(told) if fault == "duplicate" else told
+        return doubled(told) if fault == "duplicate" else told
 
     def answer(self, asked: Asked) -> Told:
         """Answer as the PDS does, with the window's headers."""
@@ -127,24 +156,28 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
             "app.bsky.feed.getPosts": self._get_posts,
             "app.bsky.feed.getPostThread": self._get_post_thread,
             "chat.bsky.convo.getLog": self._get_log,
+            "com.atproto.server.getSession": self._get_session,
+            **self.writes(),
         }
         chat = method.startswith("chat.")
         if method not in queries or (chat and asked.headers.get("atproto-proxy") != CHAT_PROXY):
-            return _error(404, "XRPCNotSupported", "XRPCNotSupported")
+            return error(404, "XRPCNotSupported", "XRPCNotSupported")
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if not token and method == "app.bsky.feed.searchPosts":
             return Told(status=403, body=_BLOCK_PAGE, content_type="text/html")
+        if method in {"com.atproto.repo.getRecord", "com.atproto.identity.resolveHandle"}:  # open to anybody
+            return queries[method](asked)
         return self._denied(token, chat=chat) or queries[method](asked)
 
     def _denied(self, token: str, *, chat: bool) -> Told | None:
         if not token:
-            return _error(401, "AuthMissing", "Authentication Required")
+            return error(401, "AuthMissing", "Authentication Required")
         if token not in self._access:
-            return _error(400, "InvalidToken", "Token could not be verified")
+            return error(400, "InvalidToken", "Token could not be verified")
         if self._access[token] <= now():
-            return _error(400, "ExpiredToken", "Token has expired")
+            return error(400, "ExpiredToken", "Token has expired")
         if chat and not self.direct_messages:
-            return _error(400, "InvalidToken", "Bad token method")
+            return error(400, "InvalidToken", "Bad token method")
         return None
 
     def _create_session(self, asked: Asked) -> Told:
@@ -154,10 +187,11 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
             body = json.loads(asked.body)
             given = (body["identifier"], body["password"])
         except (ValueError, KeyError, TypeError):
-            return _error(400, "InvalidRequest", "Input must have the property identifier")
-        if given not in {(self.brand, PASSWORD), (self.did, PASSWORD)} or self._is_turned_down():
+            return error(400, "InvalidRequest", "Input must have the property identifier")
+        known = {(name, PASSWORD) for name in (self.brand, self.did, EMAIL)}
+        if given not in known or self._is_turned_down():
             return replace(
-                _error(401, "AuthenticationRequired", "Invalid identifier or password"),
+                error(401, "AuthenticationRequired", "Invalid identifier or password"),
                 headers=self._logins.headers(),
             )
         return replace(self._session(), headers=self._logins.headers())
@@ -165,11 +199,11 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     def _refresh_session(self, asked: Asked) -> Told:
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if asked.body:
-            return _error(400, "InvalidRequest", "A request body was provided when none was expected")
+            return error(400, "InvalidRequest", "A request body was provided when none was expected")
         if not token:
-            return _error(401, "AuthMissing", "Authentication Required")
+            return error(401, "AuthMissing", "Authentication Required")
         if token not in self._refresh or self._is_turned_down():
-            return _error(400, "ExpiredToken", "Token has been revoked")
+            return error(400, "ExpiredToken", "Token has been revoked")
         self._refresh.discard(token)  # rotates; the real one keeps the old for two hours of grace
         return self._session()
 
@@ -181,32 +215,29 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
         access, refresh = f"access.{secrets.token_urlsafe(24)}", f"refresh.{secrets.token_urlsafe(24)}"
         self._access[access] = now() + self._tokens_last
         self._refresh.add(refresh)
+        return Told(body={"accessJwt": access, "refreshJwt": refresh, **self._account()})
+
+    def _get_session(self, _asked: Asked) -> Told:
+        return Told(body={**self._account(), "email": EMAIL, **self.account})
+
+    def _account(self) -> JSON:
         service = {
             "id": "#atproto_pds",
             "type": "AtprotoPersonalDataServer",
             "serviceEndpoint": self.base_url,
         }
         document = {"@context": ["https://www.w3.org/ns/did/v1"], "id": self.did, "service": [service]}
-        return Told(
-            body={
-                "accessJwt": access,
-                "refreshJwt": refresh,
-                "handle": self.brand,
-                "did": self.did,
-                "didDoc": document,
-                "active": True,
-            }
-        )
+        return {"handle": self.brand, "did": self.did, "didDoc": document, "active": True}
 
     def _list_notifications(self, asked: Asked) -> Told:
         if asked.first("seenAt"):
-            return _error(400, "InvalidRequest", "The seenAt parameter is unsupported")
-        limit = _limit(asked, 50)
-        before = _instant(asked.first("cursor")) if asked.first("cursor") else None
+            return error(400, "InvalidRequest", "The seenAt parameter is unsupported")
+        limit = limit_in(asked, 50)
+        before = instant_in(asked.first("cursor")) if asked.first("cursor") else None
         if limit is None:
-            return _error(400, "InvalidRequest", "Error: limit must be between 1 and 100")
+            return error(400, "InvalidRequest", "Error: limit must be between 1 and 100")
         if asked.first("cursor") and not before:
-            return _error(502, "UpstreamFailure", "Upstream Failure")
+            return error(502, "UpstreamFailure", "Upstream Failure")
         there = self._notifications[: len(self._notifications) - self._withheld]
         visible = [each for each in there if self._is_shown(each)]
         newest = sorted(visible, key=lambda each: each.at, reverse=True)
@@ -239,10 +270,10 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
         }
 
     def _search_posts(self, asked: Asked) -> Told:
-        words, limit = asked.first("q").strip('"').casefold(), _limit(asked, 25)
+        words, limit = asked.first("q").strip('"').casefold(), limit_in(asked, 25)
         if not words or limit is None:
-            return _error(400, "InvalidRequest", "Error: Params must have the property q")
-        since, until = _instant(asked.first("since")), _instant(asked.first("until"))
+            return error(400, "InvalidRequest", "Error: Params must have the property q")
+        since, until = instant_in(asked.first("since")), instant_in(asked.first("until"))
         there = self._views()
         hits = [
             said
@@ -262,24 +293,24 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
     def _get_posts(self, asked: Asked) -> Told:
         uris = asked.every("uris")
         if not uris or len(uris) > 25:  # noqa: PLR2004 - the lexicon's most
-            return _error(400, "InvalidRequest", "Error: uris must not have more than 25 elements")
-        return Told(body={"posts": [self._view(said) for said in self._views() if said.id in uris]})
+            return error(400, "InvalidRequest", "Error: uris must not have more than 25 elements")
+        return Told(body={"posts": [self._view(said) for said in self._views() if said.native_id in uris]})
 
     def _get_post_thread(self, asked: Asked) -> Told:
         said = self._said.get(asked.first("uri"))
         if said is None or said.deleted:
-            return _error(400, "NotFound", f"Post not found: {asked.first('uri')}")
+            return error(400, "NotFound", f"Post not found: {asked.first('uri')}")
         return Told(body={"thread": self._node(said, int(asked.first("depth", "6")))})
 
     def _node(self, said: Said, depth: int) -> JSON:
         if said.did in self._blockers:
             return {
                 "$type": "app.bsky.feed.defs#blockedPost",
-                "uri": said.id,
+                "uri": said.native_id,
                 "blocked": True,
                 "author": {"did": said.did},
             }
-        replies = [self._node(each, depth - 1) for each in self._replies(said.id)] if depth else []
+        replies = [self._node(each, depth - 1) for each in self._replies(said.native_id)] if depth else []
         return {"$type": "app.bsky.feed.defs#threadViewPost", "post": self._view(said), "replies": replies}
 
     def _get_log(self, asked: Asked) -> Told:
@@ -289,60 +320,5 @@ class BlueskyStandIn(StandIn, BlueskyWorld):
         return Told(body={"cursor": str(later[-1]["rev"]) if later else cursor or end, "logs": later})
 
 
-class _Bucket:
-    """A fixed window of calls, told in RateLimit-* as the PDS tells it."""
-
-    def __init__(self, size: int, window: timedelta) -> None:
-        self._size = size
-        self._window = window
-        self._left = size
-        self._ends = now() + window
-
-    def take(self) -> bool:
-        if now() >= self._ends:
-            self._left, self._ends = self._size, now() + self._window
-        self._left -= 1
-        return self._left >= 0
-
-    def headers(self) -> dict[str, str]:
-        return {
-            "RateLimit-Limit": str(self._size),
-            "RateLimit-Remaining": str(max(self._left, 0)),
-            "RateLimit-Reset": str(int(self._ends.timestamp()) + 1),
-            "RateLimit-Policy": f"{self._size};w={int(self._window.total_seconds())}",
-        }
-
-    def spent(self) -> Told:
-        wait = {"Retry-After": str(int((self._ends - now()).total_seconds()) + 1), "RateLimit-Remaining": "0"}
-        return replace(
-            _error(429, "RateLimitExceeded", "Rate Limit Exceeded"), headers={**self.headers(), **wait}
-        )
-
-
-def _instant(value: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
-
-
-def _limit(asked: Asked, otherwise: int) -> int | None:
-    limit = asked.first("limit", str(otherwise))
-    return int(limit) if limit.isdecimal() and 1 <= int(limit) <= 100 else None  # noqa: PLR2004 - the lexicon's
-
-
-def _error(status: int, name: str, message: str) -> Told:
-    return Told(status=status, body={"error": name, "message": message})
-
-
-def _doubled(told: Told) -> Told:
-    """Return the answer with every entry twice, a notification under a second reason as well."""
-    if not isinstance(told.body, dict):
-        return told
-    body = {
-        name: [*value, *({**each, "reason": "reply"} if "reason" in each else each for each in value)]
-        if isinstance(value, list)
-        else value
-        for name, value in told.body.items()
-    }
-    return replace(told, body=body)
+def _letters_in(author: str) -> str:
+    return re.sub("[^a-z0-9]", "", author.lower()) or did_of(author)[-8:]

@@ -26,7 +26,7 @@ _MENTION = re.compile(r"@([a-z0-9-]+(?:\.[a-z0-9-]+)+)")
 class Said:
     """One thing somebody said and its state; `record` is the post's, `conversation` is a direct message's."""
 
-    id: str
+    native_id: str
     author: str
     text: str
     deleted: bool
@@ -55,15 +55,19 @@ class BlueskyWorld:
 
     lock: threading.RLock
 
-    def __init__(self, brand: str = BRAND) -> None:
-        """Begin with the brand's account and silence."""
+    def __init__(self, brand: str = BRAND, place: int = 0) -> None:
+        """Begin with the brand's account and silence; `place` keeps keys apart from another world's."""
         self.brand = brand
+        self._place = place
         self.did = did_of(brand)
         self._names = {self.did: brand}
         self._said: dict[str, Said] = {}
         self._notifications: list[Notification] = []
         self._log: list[JSON] = []
         self._blockers: set[str] = set()
+        self._closed: set[str] = set()
+        self._messages_from: dict[str, str] = {}
+        self._following: set[str] = set()
         self._ticks = 0
 
     @property
@@ -108,7 +112,7 @@ class BlueskyWorld:
                 "subject": {"uri": uri, "cid": self._said[uri].cid},
                 "createdAt": text_of(at),
             }
-            address = f"at://{did}/app.bsky.feed.like/{tid_of(arrived)}"
+            address = f"at://{did}/app.bsky.feed.like/{self._key(arrived)}"
             self._notifications.append(
                 Notification(uri=address, reason="like", did=did, at=at, record=record)
             )
@@ -117,6 +121,21 @@ class BlueskyWorld:
         """Let a customer block the brand."""
         with self.lock:
             self._blockers.add(self._did(author))
+
+    def limit_replies(self, native_id: str) -> None:
+        """Let the author of a thread's first post take answers from nobody."""
+        with self.lock:
+            self._closed.add(native_id)
+
+    def takes_messages(self, author: str, whose: str) -> None:
+        """Let a customer take direct messages from `all`, `none` or those they are `following`."""
+        with self.lock:
+            self._messages_from[self._did(author)] = whose
+
+    def follow(self, author: str) -> None:
+        """Let a customer follow the brand."""
+        with self.lock:
+            self._following.add(self._did(author))
 
     def edit(self, native_id: str, text: str) -> None:
         """Change a post's record in place: another cid, the same address and order."""
@@ -144,18 +163,27 @@ class BlueskyWorld:
 
     def _view(self, said: Said) -> JSON:
         return {
-            "uri": said.id,
+            "uri": said.native_id,
             "cid": said.cid,
             "author": self._profile(said.did),
             "record": said.record,
-            "replyCount": len(self._replies(said.id)),
+            "replyCount": len(self._replies(said.native_id)),
             "indexedAt": text_of(said.said_at),
             "labels": [],
+            "viewer": {"replyDisabled": True} if root_of(said) in self._closed else {},
         }
 
     def _profile(self, did: str) -> JSON:
         name = self._names[did]
-        return {"did": did, "handle": name, "displayName": name.partition(".")[0].title(), "labels": []}
+        told: JSON = {"did": did, "handle": name, "displayName": name.partition(".")[0].title(), "labels": []}
+        if whose := self._messages_from.get(did):
+            told["associated"] = {"chat": {"allowIncoming": whose}}
+        if did in self._following:
+            told["viewer"] = {"followedBy": f"at://{did}/app.bsky.graph.follow/{self._key(now())}"}
+        return told
+
+    def _key(self, at: datetime) -> str:
+        return tid_of(at, self._place)
 
     def _did(self, author: str) -> str:
         name = (
@@ -203,12 +231,16 @@ class BlueskyWorld:
                 "$type": "app.bsky.embed.record",
                 "record": {"uri": quote, "cid": self._said[quote].cid},
             }
-        uri = f"at://{did}/app.bsky.feed.post/{tid_of(at)}"
-        sort_at = min(created_at or at, at)
+        uri = f"at://{did}/app.bsky.feed.post/{self._key(at)}"
+        return self._keep(uri, record, at, min(created_at or at, at), quote)
+
+    def _keep(self, uri: str, record: JSON, at: datetime, sort_at: datetime, quote: str = "") -> str:
+        """Keep a post and notify the brand where it concerns it."""
+        did = uri.split("/")[2]
         said = self._said[uri] = Said(
-            id=uri,
+            native_id=uri,
             author=self._names[did],
-            text=text,
+            text=str(record["text"]),
             deleted=False,
             private=False,
             did=did,
@@ -248,12 +280,13 @@ class BlueskyWorld:
         return facets
 
     def _conversation(self, did: str) -> str:
-        return _letters(hashlib.sha256(did.encode()).digest(), 13)
+        return _letters(hashlib.sha256(f"{self.did} {did}".encode()).digest(), 13)
 
     def _message(self, did: str, text: str, conversation: str) -> str:
         at = self._moment()
-        said = self._said[tid_of(at)] = Said(
-            id=tid_of(at),
+        native_id = self._key(at)
+        said = self._said[native_id] = Said(
+            native_id=native_id,
             author=self._names[did],
             text=text,
             deleted=False,
@@ -264,11 +297,16 @@ class BlueskyWorld:
             conversation=conversation,
         )
         self._event("logCreateMessage", said)
-        return said.id
+        return said.native_id
 
     def _event(self, kind: str, said: Said) -> None:
-        rev = tid_of(self._moment())
-        view: JSON = {"id": said.id, "rev": rev, "sender": {"did": said.did}, "sentAt": text_of(said.said_at)}
+        rev = self._key(self._moment())
+        view: JSON = {
+            "id": said.native_id,
+            "rev": rev,
+            "sender": {"did": said.did},
+            "sentAt": text_of(said.said_at),
+        }
         if said.deleted:
             view["$type"] = "chat.bsky.convo.defs#deletedMessageView"
         else:
@@ -299,9 +337,9 @@ def cid_of(record: JSON) -> str:
     return "b" + base64.b32encode(b"\x01\x71\x12\x20" + digest).decode().lower().rstrip("=")
 
 
-def tid_of(at: datetime) -> str:
-    """Return a record key: microseconds and a clock id of 0 as 13 sortable characters."""
-    number = int(at.timestamp() * 1_000) * 1_000 << 10
+def tid_of(at: datetime, clock: int = 0) -> str:
+    """Return a record key: microseconds and a clock's id as 13 sortable characters."""
+    number = int(at.timestamp() * 1_000) * 1_000 << 10 | clock
     return "".join(_TID[number >> shift & 31] for shift in range(60, -1, -5))
 
 
@@ -309,6 +347,12 @@ def parent_of(said: Said) -> str:
     """Return the address of what a post replies to, "" when it begins a thread."""
     reply = (said.record or {}).get("reply")
     return str(reply["parent"]["uri"]) if isinstance(reply, dict) else ""
+
+
+def root_of(said: Said) -> str:
+    """Return the address of the first post of its thread."""
+    reply = (said.record or {}).get("reply")
+    return str(reply["root"]["uri"]) if isinstance(reply, dict) else said.native_id
 
 
 def text_of(at: datetime) -> str:

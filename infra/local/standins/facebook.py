@@ -1,66 +1,28 @@
-"""A Facebook on loopback: one Page with its posts, comments, mentions and Messenger, and its webhook."""
+"""A Facebook on loopback: one Page with posts, comments, reviews, mentions, Messenger, and its webhook."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import re
-import urllib.request
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from infra.local.standins.base import Asked, Pusher, StandIn, Told, now
+from infra.local.standins import _meta as meta
+from infra.local.standins._facebook_setup import AppSide
+from infra.local.standins._facebook_world import Said, World
+from infra.local.standins.base import Asked, Pusher, Shown, StandIn, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-BUSY_FROM = 10  # percent; below that the usage headers are absent
-_NEVER = datetime.min.replace(tzinfo=UTC)
+    from allhours.domain.handle import Handle
+
 _CODES = {"pages": 80001, "messenger": 80006}
-
-
-@dataclass(kw_only=True)
-class Said:
-    """One post, comment or message, with all that Facebook knows of it."""
-
-    id: str
-    author: str
-    text: str
-    said_at: datetime
-    kind: str  # post, comment, mention, message
-    root: str = ""
-    parent: str = ""
-    full_id: str = ""
-    updated_at: datetime = _NEVER
-    edits: int = 0
-    deleted: bool = False
-    nameless: bool = False
-
-
-@dataclass(kw_only=True)
-class Bucket:
-    """Calls within the last hour; calling while it is full makes the block longer."""
-
-    size: int
-    calls: list[datetime] = field(default_factory=list)
-    shut_until: datetime = _NEVER
-
-    def take(self, at: datetime) -> bool:
-        """Return whether one more call is let through."""
-        self.calls = [call for call in self.calls if call > at - timedelta(hours=1)]
-        if self.shut_until > at or len(self.calls) >= self.size:
-            self.shut_until = max(self.shut_until, at) + timedelta(minutes=1)
-            return False
-        self.calls.append(at)
-        return True
-
-    def percent(self) -> int:
-        """Return how much is used."""
-        return min(100, 100 * len(self.calls) // self.size)
+_FIELD_OF = {"mention": "mention", "review": "ratings"}
+WINDOW, BY_HAND = timedelta(hours=24), timedelta(days=7)
 
 
 class FacebookStandIn(StandIn):
@@ -71,33 +33,47 @@ class FacebookStandIn(StandIn):
     token gets 200 and empty lists; throttling is HTTP 400 with a code, and minutes in a header that is
     absent at low use; `GET /?ids=` is gone; what was deleted is 100/33; comment ids come long or short;
     `from` may be missing; PSIDs are no commenter ids; a mention's webhook names nobody; webhooks escape
-    what is not ASCII; deliveries start only when app and Page are both subscribed; a deleted message keeps
-    only its `mid`.
+    what is not ASCII; deliveries start only when app and Page are both subscribed, and the Page's
+    subscription succeeds without the app's; a deleted message keeps only its `mid`; `ratings` can be gone
+    (code 12); POST to a comment edits it; the same words may be posted twice; our answers come back as feed
+    entries and echoes; one private answer for each comment; windows.
     """
 
     name = "facebook"
+    private_sayable = True
     page_id = "1002003004005"
     page_name = "Example Bank"
     first_number = 900_000_000_000
-    """Of posts, comments and messages; Pages that run side by side each begin elsewhere."""
-    app_id = "700800900"
 
     def __init__(self, port: int = 0, *, page_size: int = 100, calls_an_hour: int = 100_000) -> None:
         """Serve pages of at most `page_size`, and so many calls an hour of each kind."""
         super().__init__(port)
         self.page_size = page_size
-        self.clock: Callable[[], datetime] = now
-        self.buckets = {name: Bucket(size=calls_an_hour) for name in _CODES}
-        self.app_secret = {"app_secret": "stand-in-app-secret", "verify_token": "stand-in-verify-token"}
-        self._tokens = 1
-        self._subscribed_fields: list[str] = []
-        self._said: dict[str, Said] = {}
-        self._people: dict[str, int] = {}
+        self.world = World(self.page_id, self.page_name, self.first_number)
+        self.app = AppSide(self.page_id, self.page_name)
+        self.buckets = {name: meta.Bucket(size=calls_an_hour) for name in _CODES}
+        self.unreachable: set[str] = set()
+        """Authors who take no messages from us."""
+        self.without_ratings = False
+
+    @classmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return the Page of this handle."""
+        there = cls(port)
+        there.page_id, there.page_name = handle.native_id or cls.page_id, handle.handle
+        there.world = World(there.page_id, there.page_name, cls.first_number + place * 1_000_000_000)
+        there.app = AppSide(there.page_id, there.page_name)
+        return there
 
     @property
     def secret(self) -> dict[str, str]:
         """Return the fields of the handle's secret."""
-        return {"page_token": f"EAApage{self._tokens}", "user_token": "EAAsystemuser"}
+        return self.app.tokens
+
+    @property
+    def app_secret(self) -> dict[str, str]:
+        """Return the fields of the app's secret."""
+        return self.app.secret
 
     @property
     def handle_settings(self) -> dict[str, str]:
@@ -108,9 +84,13 @@ class FacebookStandIn(StandIn):
     def posts(self) -> list[Said]:
         """Return everything that customers ever said, deleted or not."""
         with self.lock:
-            return [said for said in self._said.values() if said.author]
+            return [said for said in self.world.said.values() if said.author]
 
     # What people do
+
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Post on the Page, comment below `reply_to`, or write in Messenger."""
+        return self.say(author, text, reply_to=reply_to, private=private)
 
     def say(
         self,
@@ -120,256 +100,175 @@ class FacebookStandIn(StandIn):
         reply_to: str = "",
         private: bool = False,
         mention: bool = False,
+        review: bool = False,
         nameless: bool = False,
     ) -> str:
-        """Post on the Page, comment below `reply_to`, mention it elsewhere, or write in Messenger."""
-        return self._add(author, text, reply_to, private=private, mention=mention, nameless=nameless).id
+        """Post on the Page, comment below `reply_to`, recommend or mention it, or write in Messenger."""
+        how = {"private": private, "mention": mention, "review": review, "nameless": nameless}
+        return self._add(author, text, reply_to, **how).native_id
 
-    def brand_says(self, text: str, reply_to: str = "") -> str:
+    def brand_says(self, text: str, *, reply_to: str = "") -> str:
         """Post, comment, or answer a message as the Page."""
-        target = self._said.get(reply_to)
-        private = target is not None and target.kind == "message"
-        return self._add("", text, reply_to, private=private).id
+        target = self.world.said.get(reply_to)
+        return self._add(
+            "", text, reply_to, private=target is not None and target.kind == "message"
+        ).native_id
 
     def edit(self, native_id: str, text: str) -> None:
         """Change a text; a comment shows no time of it."""
         with self.lock:
-            said = self._said[native_id]
+            said = self.world.said[native_id]
             said.text, said.edits = text, said.edits + 1
             self._push(said, "edit" if said.kind == "post" else "edited")
 
     def delete(self, native_id: str) -> None:
         """Take it away."""
         with self.lock:
-            said = self._said[native_id]
+            said = self.world.said[native_id]
             said.deleted = True
             self._push(said, "remove")
 
-    def subscribe(self, url: str) -> None:
+    def register(self, url: str) -> None:
         """Register the webhook at both levels, after the verification that Facebook makes."""
-        self._subscribe_app(url)
-        self._subscribed_fields = ["feed", "mention", "messages", "message_echoes", "message_edits"]
+        self._call_back(url)
+        self.app.page_fields = ["feed", "mention", "ratings", "messages", "message_echoes", "message_edits"]
 
     def sign(self, raw: bytes) -> dict[str, str]:
-        """Return the headers of a delivery: the signature, and the old one that proves nothing."""
-        secret = self.app_secret["app_secret"].encode()
-        return {
-            "X-Hub-Signature-256": f"sha256={hmac.new(secret, raw, hashlib.sha256).hexdigest()}",
-            "X-Hub-Signature": f"sha1={hmac.new(secret, raw, hashlib.sha1).hexdigest()}",
-        }
+        """Return the headers of a delivery."""
+        return meta.signed(self.app_secret["app_secret"], raw)
 
-    def person(self, author: str, *, psid: bool = False) -> str:
-        """Return an author's id among comments, or in Messenger: two numbers that have nothing in common."""
-        number = self._people.setdefault(author, len(self._people) + 1)
-        return str((98_000_000_000 if psid else 7_463_000_000) + number * 7)
-
-    def _add(
-        self,
-        author: str,
-        text: str,
-        reply_to: str,
-        *,
-        private: bool,
-        mention: bool = False,
-        nameless: bool = False,
-    ) -> Said:
+    def _add(self, author: str, text: str, reply_to: str = "", **how: Any) -> Said:  # noqa: ANN401 - World.add names each
         with self.lock:
-            at, number = self.clock(), self.first_number + len(self._said)
-            said = Said(
-                id="", author=author, text=text, said_at=at, kind="post", updated_at=at, nameless=nameless
-            )
-            target = self._said.get(reply_to)
-            if private:
-                said.kind, said.id, said.parent = "message", f"m_{number}AbC-_", reply_to
-                said.root = target.root if target else f"t_{self.person(author, psid=True)}"
-            elif target:
-                root = self._said[target.root or target.id]
-                root.updated_at = at
-                said.kind, said.id, said.root = "comment", str(number), root.id
-                said.full_id = f"{root.id.partition('_')[2]}_{number}"
-                said.parent = target.full_id if target.kind == "comment" else ""
-            else:
-                said.kind = "mention" if mention else "post"
-                said.id = f"{self.person(author) if mention else self.page_id}_{number}"
-            self._said[said.id] = said
+            said = self.world.add(author, text, reply_to, **how)
             self._push(said, "add")
             return said
 
-    # The webhook
-
-    def _subscribe_app(self, url: str) -> None:
-        challenge = "1158201444"
-        query = {"hub.mode": "subscribe", "hub.challenge": challenge}
-        query["hub.verify_token"] = self.app_secret["verify_token"]
-        with urllib.request.urlopen(f"{url}?{urlencode(query)}", timeout=10) as answer:
-            if answer.read().decode() != challenge:
-                message = "the webhook did not give the challenge back"
-                raise ValueError(message)
+    def _call_back(self, url: str) -> None:
+        meta.greet(url, self.app_secret["verify_token"])
+        self.app.callback = url
         self.pushes = Pusher(url, self.sign)
 
     def _push(self, said: Said, verb: str) -> None:
-        if self.pushes and self._subscribed_fields:
-            self.pushes.push({"object": "page", "entry": [self._entry(said, verb)]})
-
-    def _entry(self, said: Said, verb: str) -> dict[str, Any]:
-        at = self.clock()
-        entry: dict[str, Any] = {"id": self.page_id, "time": int(at.timestamp())}
-        if said.kind == "message":
-            return {**entry, "time": _milliseconds(at), "messaging": [self._event(said, verb, at)]}
-        comment = bool(said.full_id)
-        value: dict[str, Any] = {"item": "comment" if comment else "status", "verb": verb}
-        value |= {"post_id": said.root or said.id, "created_time": int(said.said_at.timestamp())}
-        if comment:
-            value |= {"comment_id": said.full_id, "parent_id": said.parent or said.root}
-        if said.kind != "mention" and not said.nameless:
-            value["from"] = self._from(said)
-        if verb != "remove":
-            value["message"] = said.text
-        field_name = "mention" if said.kind == "mention" else "feed"
-        return {**entry, "changes": [{"field": field_name, "value": value}]}
-
-    def _event(self, said: Said, verb: str, at: datetime) -> dict[str, Any]:
-        psid = said.root.removeprefix("t_")
-        ends = [{"id": psid}, {"id": self.page_id}] if said.author else [{"id": self.page_id}, {"id": psid}]
-        event: dict[str, Any] = {"sender": ends[0], "recipient": ends[1], "timestamp": _milliseconds(at)}
-        if verb == "remove":
-            return {**event, "message": {"mid": said.id, "is_deleted": True}}
-        if verb == "edited":
-            return {**event, "message_edit": {"mid": said.id, "text": said.text, "num_edit": said.edits}}
-        message: dict[str, Any] = {"mid": said.id, "text": said.text}
-        if said.parent:
-            message["reply_to"] = {"mid": said.parent}
-        return {**event, "message": message if said.author else {**message, "is_echo": True, "app_id": 1}}
+        name = _FIELD_OF.get(said.kind, "messages" if said.kind == "message" else "feed")
+        if said.kind == "message" and not said.author:
+            name = "message_echoes"
+        if self.pushes and name in self.app.page_fields:
+            self.pushes.push({"object": "page", "entry": [self.world.entry(said, verb)]})
 
     # The Graph API
 
     def may_fail(self, asked: Asked) -> bool:
-        """Keep the registration of webhooks up."""
-        return "subscri" not in asked.path
+        """Keep the registration of webhooks and the consent up."""
+        return "subscri" not in asked.path and "oauth" not in asked.path
 
     def failed(self, fault: str, asked: Asked) -> Told:
-        """Fail as Facebook does: by code, in HTTP 400."""
+        """Fail as Facebook does: by code, in HTTP 400; `server_error` and `cut` come after the effect."""
         if fault == "rate_limited":
-            return self._throttled("messenger" if "conversation" in asked.path else "pages", minutes=1)
-        if fault == "server_error":
-            return _error(500, 2, "An unexpected error has occurred.", is_transient=True)
+            quota = "messenger" if re.search("conversation|messages", asked.path) else "pages"
+            return self._throttled(quota, minutes=1)
         if fault in {"expired_token", "refused_token"}:
             # an expired one stays refused and the user token makes the next; a removed app gets none
-            self._tokens += fault == "expired_token"
+            self.app.generation += fault == "expired_token"
             subcode = 463 if fault == "expired_token" else 458
-            return _error(400, 190, "Error validating access token.", subcode=subcode)
+            return meta.error(400, 190, "Error validating access token.", subcode=subcode)
         told = self.answer(asked)
+        if fault == "server_error":
+            return meta.error(500, 2, "An unexpected error has occurred.", is_transient=True)
         if fault == "malformed":
             return Told(body=told.raw()[: len(told.raw()) // 2])
         if isinstance(told.body, dict) and isinstance(rows := told.body.get("data"), list):
-            told.body["data"] = (
-                [*rows, *rows] if fault == "duplicate" else rows[1:] if fault == "late" else rows
-            )
+            changed = [*rows, *rows] if fault == "duplicate" else rows[1:] if fault == "late" else rows
+            told.body["data"] = changed
         return told
 
     def answer(self, asked: Asked) -> Told:
         """Answer one call, or each call of a batch."""
-        form = dict(parse_qsl(asked.body.decode(), keep_blank_values=True)) if asked.body else {}
-        params = {**dict(asked.query), **form}
-        token = asked.headers.get("authorization", "").removeprefix("Bearer ") or params.get(
-            "access_token", ""
-        )
         found = re.fullmatch(r"/v(2[1-6])\.0/?(.*)", asked.path)
         if not found:
-            return _error(400, 2635, "You are calling a deprecated version of the Ads API.")
-        if refusal := self._refusal(token, params.get("appsecret_proof", "")):
+            return meta.error(400, 2635, "You are calling a deprecated version of the Ads API.")
+        params, token = _params(asked)
+        path = found[2]
+        if (told := self.app.without_token(asked.method, path, params)) is not None:
+            return told
+        if refusal := self.app.refusal(token, params.get("appsecret_proof", "")):
             return refusal
         if "batch" in params:
-            return Told(body=[self._operation(each, asked, token) for each in json.loads(params["batch"])])
-        return self._call(asked.method, found[2], params, token)
+            operations = json.loads(params["batch"])
+            return Told(body=[self._operation(each, token) for each in operations])
+        if (told := self.app.answer(asked.method, path, params, token, self._call_back)) is not None:
+            return told
+        return self._counted(asked.method, path, params, token)
 
-    def _refusal(self, token: str, proof: str) -> Told | None:
-        app_token = f"{self.app_id}|{self.app_secret['app_secret']}"
-        if token not in {*self.secret.values(), app_token}:
-            return _error(400, 190, "Error validating access token: Session has expired.", subcode=463)
-        right = hmac.new(self.app_secret["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
-        if token != app_token and not hmac.compare_digest(proof, right):
-            text = "Invalid appsecret_proof provided in the API argument"
-            return _error(400, 100, text, kind="GraphMethodException")
-        return None
-
-    def _operation(self, operation: Mapping[str, str], asked: Asked, token: str) -> dict[str, Any]:
+    def _operation(self, operation: Mapping[str, str], token: str) -> dict[str, Any]:
         path, _, query = operation["relative_url"].partition("?")
-        told = self._call(
-            "GET", path, {**dict(parse_qsl(query)), "host": asked.headers.get("host", "")}, token
-        )
+        told = self._counted("GET", path, dict(parse_qsl(query)), token)
         return {"code": told.status, "body": json.dumps(told.body)}
 
-    def _call(self, method: str, path: str, params: Mapping[str, str], token: str) -> Told:
-        if path == f"{self.app_id}/subscriptions" and method == "POST":
-            self._subscribe_app(params["callback_url"])
-            return Told(body={"success": True})
-        if path == f"{self.page_id}/subscribed_apps":
-            if method == "POST":
-                self._subscribed_fields = params["subscribed_fields"].split(",")
-                return Told(body={"success": True})
-            rows = [{"id": self.app_id, "subscribed_fields": self._subscribed_fields}]
-            return Told(body={"data": rows if self._subscribed_fields else []})
-        quota = "messenger" if "conversations" in path or path.startswith(("t_", "98")) else "pages"
-        bucket = self.buckets[quota]
-        if not bucket.take(self.clock()):
-            wait = bucket.shut_until - self.clock()
+    def _counted(self, method: str, path: str, params: Mapping[str, str], token: str) -> Told:
+        messenger = re.search("conversations|messages", path) or path.startswith(("t_", "98"))
+        quota = "messenger" if messenger else "pages"
+        bucket, at = self.buckets[quota], self.world.clock()
+        if not bucket.take(at):
+            wait = bucket.shut_until - at
             return self._throttled(quota, minutes=max(1, round(wait.total_seconds() / 60)))
-        told = self._object(path, params) if "/" not in path else self._edge(path, params, token)
-        return Told(status=told.status, body=told.body, headers=self._usage(quota))
+        if method == "GET":
+            told = self._object(path, params) if "/" not in path else self._edge(path, params, token)
+        else:
+            told = self._change(method, path, params)
+        return Told(status=told.status, body=told.body, headers=bucket.usage(self.page_id, quota))
 
     def _object(self, path: str, params: Mapping[str, str]) -> Told:
         if not path:
-            return _error(400, 100, "The ids parameter is not supported in this version.")
-        wanted = _fields(params.get("fields", "id"))
+            return meta.error(400, 100, "The ids parameter is not supported in this version.")
+        wanted = meta.fields_of(params)
         if path == self.page_id:
-            page = {"id": path, "name": "Example Bank", "access_token": self.secret["page_token"]}
+            page = {"id": path, "name": self.page_name, "access_token": self.secret["page_token"]}
             return Told(body={name: value for name, value in page.items() if name in {"id", *wanted}})
-        for author in self._people:
-            if path == self.person(author, psid=True):
-                return Told(body={"first_name": author.title(), "last_name": "Example", "id": path})
-        said = self._said.get(path.rpartition("_")[2]) or self._said.get(path)
-        if said is None or said.deleted:
-            text = f"Unsupported get request. Object with ID '{path}' does not exist"
-            return _error(400, 100, text, subcode=33, kind="GraphMethodException")
-        return Told(body=self._row(said, wanted))
+        if author := self.world.by_psid(path):
+            return Told(body={"first_name": author.title(), "last_name": "Example", "id": path})
+        said = self.world.found(path)
+        return meta.gone(path) if said is None else Told(body=self.world.row(said, wanted))
 
     def _edge(self, path: str, params: Mapping[str, str], token: str) -> Told:
         node, _, edge = path.partition("/")
-        everything = list(self._said.values())
+        everything = list(self.world.said.values())
         rows: Iterable[Said]
         if token != self.secret["page_token"]:
             return Told(body={"data": []})
-        if edge in {"feed", "published_posts", "visitor_posts", "tagged"}:
-            wanted = {
-                "feed": "post",
-                "published_posts": "post",
-                "visitor_posts": "post",
-                "tagged": "mention",
-            }[edge]
-            rows = (said for said in everything if said.kind == wanted)
+        kinds = {"feed": "post", "published_posts": "post", "visitor_posts": "post", "tagged": "mention"}
+        if edge in kinds:
+            rows = (said for said in everything if said.kind == kinds[edge])
             rows = (said for said in rows if edge != "published_posts" or not said.author)
-            rows = sorted(rows, key=lambda said: hashlib.sha256(said.id.encode()).digest())  # ranked
+            rows = sorted(rows, key=lambda said: hashlib.sha256(said.native_id.encode()).digest())  # ranked
         elif edge == "comments":
-            rows = [said for said in everything if said.kind == "comment" and said.root == node]
-            if params.get("filter") != "stream":
-                rows = [said for said in rows if not said.parent]
-            rows = sorted(rows, key=lambda said: said.said_at, reverse="reverse" in params.get("order", ""))
+            if self.world.found(node) is None:
+                return meta.gone(node)
+            rows = self._below(node, params)
         elif edge == "messages":
-            rows = self._thread(node)
+            rows = self.world.thread(node)
+        elif edge == "ratings" and not self.without_ratings:
+            rows = [said for said in everything if said.kind == "review"][::-1]
+        elif edge == "ratings":
+            return meta.error(400, 12, "(#12) singular published story API is deprecated")
         elif edge == "conversations":
-            roots = {said.root: said.said_at for said in everything if said.kind == "message"}
-            threads = [
-                self._conversation(root, params) for root in sorted(roots, key=roots.__getitem__)[::-1]
-            ]
-            return self._paged(path, params, token, threads)
+            return self._paged(path, params, token, self._conversations(params))
         else:
-            return _error(400, 2500, f"Unknown path components: /{edge}")
+            return meta.error(400, 2500, f"Unknown path components: /{edge}")
         since = int(params.get("since", 0))
         rows = [said for said in rows if said.said_at.timestamp() >= since]
-        wanted_fields = _fields(params.get("fields", "id,message,created_time"))
-        shown = [None if said.deleted else self._row(said, wanted_fields) for said in rows]
+        wanted = meta.fields_of(params, otherwise="id,message,created_time")
+        shown = [None if said.deleted else self.world.row(said, wanted) for said in rows]
         return self._paged(path, params, token, shown)
+
+    def _below(self, node: str, params: Mapping[str, str]) -> list[Said]:
+        """Return the comments of a post, or the replies of a comment."""
+        rows = [said for said in self.world.said.values() if said.kind == "comment"]
+        if (target := self.world.found(node)) is None or target.kind == "comment":
+            rows = [said for said in rows if target and said.parent == target.full_id]
+        else:
+            rows = [said for said in rows if said.root == target.native_id]
+            rows = rows if params.get("filter") == "stream" else [said for said in rows if not said.parent]
+        return sorted(rows, key=lambda said: said.said_at, reverse="reverse" in params.get("order", ""))
 
     def _paged(
         self, path: str, params: Mapping[str, str], token: str, rows: Sequence[dict[str, Any] | None]
@@ -385,84 +284,107 @@ class FacebookStandIn(StandIn):
             body["paging"] = {"cursors": {"before": "MAZDZD", "after": after}, "next": address}
         return Told(body=body)
 
-    def _thread(self, root: str) -> list[Said]:
-        return [said for said in self._said.values() if said.root == root and said.kind == "message"][::-1]
+    def _conversations(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
+        roots = {said.root: said.said_at for said in self.world.said.values() if said.kind == "message"}
+        newest_first = sorted(roots, key=roots.__getitem__)[::-1]
+        wanted = params.get("user_id")
+        return [
+            self._conversation(root, params)
+            for root in newest_first
+            if wanted in {None, root.removeprefix("t_")}
+        ]
 
     def _conversation(self, root: str, params: Mapping[str, str]) -> dict[str, Any]:
         inner = re.search(r"messages\.limit\((\d+)\)\{(.*)\}", params.get("fields", ""))
         most = min(int(inner[1]) if inner else 25, self.page_size)
-        thread = self._thread(root)
-        shown = [self._row(said, _fields(inner[2] if inner else "id")) for said in thread if not said.deleted]
+        thread = self.world.thread(root)
+        wanted = meta.fields_of({"fields": inner[2]} if inner else {})
+        shown = [self.world.row(said, wanted) for said in thread if not said.deleted]
         messages: dict[str, Any] = {"data": shown[:most]}
         if len(shown) > most:
             messages["paging"] = {"next": f"{self.base_url}/v26.0/{root}/messages?after=MAZDZD"}
         link = f"/{self.page_id}/inbox/{root.removeprefix('t_')}/"
-        return {"id": root, "updated_time": _iso(thread[0].said_at), "link": link, "messages": messages}
+        return {"id": root, "updated_time": meta.iso(thread[0].said_at), "link": link, "messages": messages}
 
-    def _row(self, said: Said, wanted: set[str]) -> dict[str, Any]:
-        comment = bool(said.full_id)
-        native_id = said.full_id if comment and int(said.id) % 2 else said.id  # long or short, as it comes
-        row: dict[str, Any] = {"id": native_id, "message": said.text, "created_time": _iso(said.said_at)}
-        if not said.nameless:
-            row["from"] = self._from(said)
-        if said.kind == "message":
-            return {name: value for name, value in row.items() if name in {"id", *wanted}}
-        row["permalink_url"] = f"https://www.facebook.com/{self.page_id}/posts/{said.id}/"
-        if comment:
-            row |= {"can_reply_privately": bool(said.author), "is_private": False, "comment_count": 0}
-            row |= {"parent": {"id": said.parent}} if said.parent else {}
+    # What we do there
+
+    def _change(self, method: str, path: str, params: Mapping[str, str]) -> Told:
+        node, _, edge = path.partition("/")
+        if edge == "messages" and node == self.page_id:
+            return self._send(params)
+        target = self.world.found(node)
+        if target is None:
+            return meta.gone(node)
+        if edge == "comments":
+            said = self._add("", params["message"], target.native_id)
+            self._show(said, target, private=False)
+            return Told(body=self.world.row(said, meta.fields_of(params)))
+        if method == "DELETE" and target.author:
+            return meta.error(403, 200, "(#200) Permissions error")
+        if method == "DELETE":
+            for shown in self.shown:
+                shown.deleted = shown.deleted or shown.native_id == target.native_id
+            self.delete(target.native_id)
+        elif "is_hidden" in params:
+            (self.hidden.add if params["is_hidden"] == "true" else self.hidden.discard)(target.native_id)
         else:
-            row |= {"updated_time": _iso(said.updated_at), "is_published": True}
-        return {name: value for name, value in row.items() if name in {"id", *wanted}}
+            self.edit(target.native_id, params["message"])  # the trap: a POST to a comment changes its words
+        return Told(body={"success": True})
 
-    def _from(self, said: Said) -> dict[str, str]:
-        if not said.author:
-            return {"id": self.page_id, "name": self.page_name}
-        return {"id": self.person(said.author, psid=said.kind == "message"), "name": said.author.title()}
+    def _send(self, params: Mapping[str, str]) -> Told:
+        recipient, message = json.loads(params["recipient"]), json.loads(params["message"])
+        if commented := recipient.get("comment_id", recipient.get("post_id")):
+            target = self.world.found(commented)
+            if target is None or not target.author:
+                return meta.error(400, 100, "(#100) Invalid comment_id parameter", subcode=2018292)
+            if target.answered_in_private:
+                return meta.error(400, 10900, "(#10900) Activity already replied to")
+            if self.world.clock() - target.said_at > BY_HAND:
+                return _outside()
+            author = target.author
+            target.answered_in_private = f"t_{self.world.person(author, psid=True)}"
+        else:
+            author = self.world.by_psid(recipient["id"]) or ""
+            apart = self.world.window(recipient["id"])
+            tagged = params.get("messaging_type") == "MESSAGE_TAG" and params.get("tag") == "HUMAN_AGENT"
+            if apart is None or apart > (BY_HAND if tagged else WINDOW):
+                return _outside()
+            said = self.world.thread(f"t_{recipient['id']}")
+            target = next(each for each in said if each.author)
+        if author in self.unreachable:
+            return meta.error(400, 551, "(#551) This person isn't available right now.", subcode=1545041)
+        psid = self.world.person(author, psid=True)
+        sent = self.world.add("", message["text"], private=True, thread=f"t_{psid}")
+        sent.metadata = message.get("metadata", "")
+        self._push(sent, "add")
+        self._show(sent, target, private=True)
+        return Told(body={"recipient_id": psid, "message_id": sent.native_id})
 
-    # Limits
-
-    def _usage(self, quota: str, minutes: int = 0) -> dict[str, str]:
-        percent = 100 if minutes else self.buckets[quota].percent()
-        if percent < BUSY_FROM:
-            return {}
-        usage = {"type": quota, "call_count": percent, "total_cputime": 1, "total_time": 1}
-        usage["estimated_time_to_regain_access"] = minutes
-        return {"X-Business-Use-Case-Usage": json.dumps({self.page_id: [usage]})}
+    def _show(self, said: Said, target: Said, *, private: bool) -> None:
+        shown = Shown(
+            native_id=said.native_id, to=target.native_id, text=said.text, by=self.page_name, private=private
+        )
+        self.shown.append(shown)
 
     def _throttled(self, quota: str, *, minutes: int) -> Told:
         text = "There have been too many calls to this Page account. Wait a bit and try again."
-        told = _error(400, _CODES[quota], f"(#{_CODES[quota]}) {text}")
-        return Told(status=told.status, body=told.body, headers=self._usage(quota, minutes))
+        told = meta.error(400, _CODES[quota], f"(#{_CODES[quota]}) {text}")
+        usage = self.buckets[quota].usage(self.page_id, quota, minutes=minutes)
+        return Told(status=told.status, body=told.body, headers=usage)
 
 
-def _error(
-    status: int,
-    code: int,
-    text: str,
-    *,
-    subcode: int = 0,
-    kind: str = "OAuthException",
-    is_transient: bool = False,
-) -> Told:
-    error: dict[str, Any] = {"message": text, "type": kind, "code": code, "fbtrace_id": "AstandIn"}
-    if subcode:
-        error["error_subcode"] = subcode
-    if is_transient:
-        error["is_transient"] = True
-    return Told(status=status, body={"error": error})
+def _outside() -> Told:
+    text = "(#10) This message is sent outside of allowed window."
+    return meta.error(400, 10, text, subcode=2018278)
 
 
-def _fields(text: str) -> set[str]:
-    """Return the outermost names of a `fields` parameter."""
-    while "{" in text:
-        text = re.sub(r"\{[^{}]*\}", "", text)
-    return {name.partition(".")[0].strip() for name in text.split(",")}
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+def _params(asked: Asked) -> tuple[dict[str, str], str]:
+    """Return a call's parameters, from address, form or JSON, and its token."""
+    told = dict(asked.query)
+    if asked.headers.get("content-type", "").startswith("application/json"):
+        body = json.loads(asked.body)
+        told |= {key: value if isinstance(value, str) else json.dumps(value) for key, value in body.items()}
+    elif asked.body:
+        told |= dict(parse_qsl(asked.body.decode(), keep_blank_values=True))
+    bearer = asked.headers.get("authorization", "").removeprefix("Bearer ")
+    return told, bearer or told.get("access_token", "")

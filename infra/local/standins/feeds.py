@@ -17,12 +17,17 @@ from infra.local.standins.base import Asked, StandIn, Told, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
+
+    from allhours.domain.handle import Handle
 
 ATOM, RSS, JSON_FEED = "/atom.xml", "/rss.xml", "/feed.json"
-NING = "/forum/topic/list"
+NING, NING_BLOG, NING_TOPIC = "/forum/topic/list", "/profiles/blog/feed", "/forum/topics/"
+NING_3 = ("/feeds/discussions", "/feeds/articles")
 LOGIN = "/main/authorization/signIn"
 _LOGIN_PAGE = (
-    b"<!DOCTYPE html><html><head><title>Sign In</title></head><body><form>Sign in</form></body></html>"
+    b"<!DOCTYPE html><html><head><title>Sign In</title></head><body><form>Sign in "
+    b"<input type='password' name='passwd'></form></body></html>"
 )
 _TYPES = {
     ATOM: "application/atom+xml; charset=utf-8",
@@ -33,9 +38,9 @@ _TYPES = {
 
 @dataclass(slots=True, kw_only=True)
 class Said:
-    """One entry and what became of it; `id` is the name that Allhours gives it, `entry_id` the feed's own."""
+    """One entry and what became of it; `native_id` is Allhours' name of it, `entry_id` the feed's own."""
 
-    id: str
+    native_id: str
     entry_id: str
     author: str
     text: str
@@ -45,6 +50,7 @@ class Said:
     by_brand: bool = False
     reply_to: str = ""
     waits: bool = False
+    blog: bool = False
 
     @property
     def updated_at(self) -> datetime:
@@ -55,9 +61,10 @@ class Said:
 class FeedsStandIn(StandIn):
     """A forum whose feed shows its latest entries, newest first, and nothing older.
 
-    One list of entries in three formats (`/atom.xml`, `/rss.xml`, `/feed.json`) and at Ning's
-    `/forum/topic/list?feed=yes`, which without `xn_auth=no` redirects to a login page in HTML at status 200,
-    and always does on a network made `private`. ETags are strong or `weak`, Last-Modified is real;
+    One list of entries in three formats (`/atom.xml`, `/rss.xml`, `/feed.json`). With `community` it is a
+    Ning network besides: forum, blog and each topic have feeds of their own, which without `xn_auth=no`
+    redirect to a login page in HTML at status 200, and always do on a network made `private`; as `Ning 3` it
+    has none of these paths, and its page names others. ETags are strong or `weak`, Last-Modified is real;
     If-None-Match wins over If-Modified-Since; a 304 has no body; without `validators` every answer is whole.
     Bodies are gzipped for whoever accepts it. `moved` redirects (path to status and address), `gone` is 410
     for good, `missing` 404, `ttl` (minutes, RSS) and `max_age` (seconds) ask for rest, `password` wants HTTP
@@ -76,13 +83,20 @@ class FeedsStandIn(StandIn):
         *,
         path: str = ATOM,
         brand: str = "Acme Bank",
+        handle: str = "Money forum",
+        community: bool = False,
+        listen: tuple[str, ...] = (),
         window: int = 500,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        """Take the path the handle reads, the brand's name as an author, and how many entries are shown."""
+        """Take what the handle reads and says, the brand's name as an author, and how much is shown."""
         super().__init__(port)
-        self.path = path
+        self.path = "" if community else path
         self.brand = brand
+        self.handle = handle
+        self.listen = listen
+        self.community = community
+        self.ning_3 = False
         self.window = window
         self.clock = clock
         self.validators = True
@@ -111,18 +125,43 @@ class FeedsStandIn(StandIn):
     def handle_settings(self) -> dict[str, Any]:
         """Return what the organisation file says about the handle."""
         settings = {"private": "allowed", "own_authors": self.brand}
-        return {"handle": "Money forum", "base_url": self.address, "settings": settings}
+        if self.community:
+            settings["community"] = "ning"
+        return {"handle": self.handle, "base_url": self.address, "settings": settings}
+
+    @classmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return the feed or the community that the handle reads; its port keeps its ids apart."""
+        del place
+        own, _, _ = handle.settings.get("own_authors", "").partition(",")
+        return cls(
+            port,
+            path=RSS if handle.base_url.endswith("rss") else ATOM,
+            brand=own.strip() or "Acme Bank",
+            handle=handle.handle,
+            community=handle.settings.get("community") == "ning",
+            listen=handle.listen,
+        )
 
     # What customers and the brand do.
+
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer post; one of the words we listen for is put before a text that has none."""
+        if private:
+            raise NotImplementedError("nothing is private in a feed")
+        named = not self.listen or any(word.casefold() in text.casefold() for word in self.listen)
+        return self.say(author, text if named else f"{self.listen[0]}: {text}", reply_to=reply_to)
 
     @property
     def posts(self) -> list[Said]:
         """Return every customer post ever said, with its state."""
         return [said for said in self._said.values() if not said.by_brand]
 
-    def say(self, author: str, text: str, *, reply_to: str = "", late: bool = False) -> str:
-        """Start a topic, or answer one; `late` keeps it out of the next answer."""
-        return self._add(author, text, reply_to=reply_to, waits=late)
+    def say(
+        self, author: str, text: str, *, reply_to: str = "", late: bool = False, blog: bool = False
+    ) -> str:
+        """Start a topic, or answer one, or write in a `blog`; `late` keeps it out of the next answer."""
+        return self._add(author, text, reply_to=reply_to, waits=late, blog=blog)
 
     def brand_says(self, text: str, *, reply_to: str = "") -> str:
         """Write as the brand."""
@@ -141,13 +180,21 @@ class FeedsStandIn(StandIn):
             self._said[native_id].deleted = True
 
     def _add(
-        self, author: str, text: str, *, reply_to: str, by_brand: bool = False, waits: bool = False
+        self,
+        author: str,
+        text: str,
+        *,
+        reply_to: str,
+        by_brand: bool = False,
+        waits: bool = False,
+        blog: bool = False,
     ) -> str:
         with self.lock:
-            entry_id = f"{self.base_url}/topics/{len(self._said) + 1}"
+            where = NING_TOPIC if self.community else "/topics/"
+            entry_id = f"{self.base_url}{where}{len(self._said) + 1}"
             native_id = f"{_digest(self.address)[:10]}:{entry_id.removeprefix('http://')}"
             self._said[native_id] = Said(
-                id=native_id,
+                native_id=native_id,
                 entry_id=entry_id,
                 author=author,
                 text=text,
@@ -155,6 +202,7 @@ class FeedsStandIn(StandIn):
                 by_brand=by_brand,
                 reply_to=self._said[reply_to].entry_id if reply_to else "",
                 waits=waits,
+                blog=blog,
             )
             return native_id
 
@@ -186,10 +234,25 @@ class FeedsStandIn(StandIn):
     def _fed(
         self, asked: Asked, *, copies: int = 1, without_newest: bool = False, whole: bool = False
     ) -> Told:
-        path = ATOM if asked.path == NING else asked.path
+        path = asked.path if asked.path in _TYPES else ATOM
         return self._turned_away(asked) or self._shown(
             path, asked, copies=copies, without_newest=without_newest, whole=whole
         )
+
+    def _holds(self, path: str, said: Said) -> bool:
+        """Return whether an entry stands in the feed at a path."""
+        if path.startswith(NING_TOPIC):
+            return f"{self.base_url}{path}" in {said.entry_id, said.reply_to}
+        if path in {NING, NING_BLOG, *NING_3}:
+            return said.blog is (path in {NING_BLOG, NING_3[1]})
+        return True
+
+    def _is_ning(self, asked: Asked) -> bool:
+        """Return whether this is one of Ning's feeds; without `feed=yes` a web page is there."""
+        if self.ning_3:
+            return asked.path in NING_3
+        forum = asked.path == NING or asked.path.startswith(NING_TOPIC)
+        return asked.path == NING_BLOG or (forum and asked.first("feed") == "yes")
 
     def _turned_away(self, asked: Asked) -> Told | None:
         page = "text/html; charset=utf-8"
@@ -198,18 +261,24 @@ class FeedsStandIn(StandIn):
             return Told(status=status, headers={"Location": where})
         if self.password and asked.headers.get("authorization") != _basic("reader", self.password):
             return Told(status=401, headers={"WWW-Authenticate": 'Basic realm="forum"'})
-        if asked.path == LOGIN:
-            return Told(body=_LOGIN_PAGE, content_type=page)
-        if asked.path == NING and (self.private or asked.first("xn_auth") != "no"):
+        front = _page(self.base_url) if self.ning_3 else _LOGIN_PAGE
+        pages = {LOGIN: _LOGIN_PAGE, **({"/": front} if self.community else {})}
+        if asked.path in pages:
+            return Told(body=pages[asked.path], content_type=page)
+        if self._is_ning(asked) and (self.private or asked.first("xn_auth") != "no"):
             return Told(status=302, headers={"Location": LOGIN})
-        if self.gone or self.missing or asked.path not in {*_TYPES, NING}:
+        if self.gone or self.missing or not (asked.path in _TYPES or self._is_ning(asked)):
             return Told(
                 status=410 if self.gone else 404, body=b"<html>no such page</html>", content_type=page
             )
         return None
 
     def _shown(self, path: str, asked: Asked, *, copies: int, without_newest: bool, whole: bool) -> Told:
-        entries = [said for said in reversed(self._said.values()) if not said.deleted and not said.waits]
+        entries = [
+            said
+            for said in reversed(self._said.values())
+            if not said.deleted and not said.waits and self._holds(asked.path, said)
+        ]
         for said in self._said.values():
             said.waits = False
         entries = [
@@ -285,6 +354,13 @@ class FeedsStandIn(StandIn):
 
     def _profile(self, author: str) -> str:
         return f"{self.base_url}/profile/{_digest(author)[:8]}"
+
+
+def _page(base_url: str) -> bytes:
+    """Return a community's page, which names its feeds and one of somebody else's."""
+    feeds = (f"{base_url}{NING_3[0]}", NING_3[1], "https://elsewhere.example/feed")
+    links = "".join(f'<link href="{feed}" rel="alternate" type="application/atom+xml">' for feed in feeds)
+    return f"<!DOCTYPE html><html><head><title>Money</title>{links}</head><body></body></html>".encode()
 
 
 def _unchanged(asked: Asked, etag: str, changed_at: datetime) -> bool:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlencode
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
 
-from infra.local.standins._mastodon_json import JSON, Said, Shown, iso
+from infra.local.standins._mastodon_json import JSON, Said, Showing, iso
+from infra.local.standins._mastodon_limits import Limits, page_of
+from infra.local.standins._mastodon_writes import Writes
 from infra.local.standins.base import Asked, StandIn, Told, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from allhours.domain.handle import Handle
+
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's 32, as ULIDs use them
-_PATHS = ("min_id", "max_id", "since_id", "page")
+_PLACE = 16  # bits of a number for what one place says
+_OFTEN = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,14 +30,6 @@ class _Notice:
     said: Said
     at: datetime
     filtered: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class _Bucket:
-    size: int
-    lasts: timedelta
-    used: int = 0
-    until: datetime | None = field(default=None)
 
 
 class MastodonStandIn(StandIn):
@@ -55,6 +53,7 @@ class MastodonStandIn(StandIn):
     """
 
     name = "mastodon"
+    private_sayable = True
 
     def __init__(
         self,
@@ -64,24 +63,35 @@ class MastodonStandIn(StandIn):
         brand: str = "acmebank",
         calls: int = 300,
         paged_calls: int = 300,
+        posts: int = 300,
+        deletions: int = 30,
         clock: Callable[[], datetime] = now,
+        place: int = 0,
     ) -> None:
-        """Take the flavour, the brand's name, and the sizes of the buckets (5 and 15 minutes)."""
+        """Take the flavour, the brand's name, and the buckets' sizes (5, 15, 180 and 30 minutes)."""
         super().__init__(port)
         self.mastodon = flavour == "mastodon"
         self.brand = brand
         self.clock = clock
         self.private_mentions = "filter"
         self.token = "stand-in-token"
-        self._buckets = {
-            "calls": _Bucket(size=calls, lasts=timedelta(minutes=5)),
-            "paged": _Bucket(size=paged_calls, lasts=timedelta(minutes=15)),
-        }
-        self._count = 0
+        self._limits = Limits(calls=calls, paged_calls=paged_calls, posts=posts, deletions=deletions)
+        self._count = place << _PLACE
+        self.writes = Writes(self)
         self._said: dict[str, Said] = {}
         self._notices: list[_Notice] = []
         self._accounts: dict[str, str] = {}
         self.brand_id = self._account_id(brand)
+
+    @classmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return a Mastodon server as this handle meets it."""
+        brand = handle.handle.removeprefix("@").partition("@")[0]
+        server = cls(port, brand=brand, place=place)
+        server._limits = Limits(calls=_OFTEN, paged_calls=_OFTEN, posts=_OFTEN, deletions=_OFTEN)
+        if handle.native_id:
+            server.brand_id = server._accounts[brand] = handle.native_id
+        return server
 
     # What the organisation file and the secret must say.
 
@@ -102,6 +112,11 @@ class MastodonStandIn(StandIn):
         """Return every customer post ever said, with its state."""
         return [said for said in self._said.values() if not said.by_brand]
 
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer say something that names the brand."""
+        name = re.sub(r"[^\w.@-]", "_", author.lower(), flags=re.ASCII)
+        return self.say(name, text, reply_to=reply_to, private=private)
+
     def say(
         self,
         author: str,
@@ -118,7 +133,7 @@ class MastodonStandIn(StandIn):
         named = f"@{self.brand}" in text or f"#{self.brand}" in text
         text = text if named or not mention else f"@{self.brand} {text}"
         with self.lock:
-            said = self._keep(author, text, reply_to, "direct" if private else visibility, written_at)
+            said = self.keep(author, text, reply_to, "direct" if private else visibility, written_at)
             said.warning = warning
             if self.brand in said.mentions and not (private and self.private_mentions == "drop"):
                 self._notify("mention", said, filtered=private and self.private_mentions == "filter")
@@ -127,7 +142,7 @@ class MastodonStandIn(StandIn):
     def brand_says(self, text: str, *, reply_to: str = "", private: bool = False) -> str:
         """Post as the brand."""
         with self.lock:
-            said = self._keep(self.brand, text, reply_to, "direct" if private else "public", None)
+            said = self.keep(self.brand, text, reply_to, "direct" if private else "public", None)
             said.by_brand = True
         return said.id
 
@@ -149,9 +164,10 @@ class MastodonStandIn(StandIn):
             if self.mastodon:
                 self._notices = [notice for notice in self._notices if not notice.said.deleted]
 
-    def _keep(
+    def keep(
         self, author: str, text: str, reply_to: str, visibility: str, written_at: datetime | None
     ) -> Said:
+        """Keep a status, whoever writes it."""
         at = written_at or self.clock()
         status_id = self._status_id(at)
         name, _, host = author.partition("@")
@@ -170,11 +186,21 @@ class MastodonStandIn(StandIn):
         return said
 
     @property
-    def _shown(self) -> Shown:
-        return Shown(base_url=self.base_url, mastodon=self.mastodon, account_id=self._account_id)
+    def longest(self) -> int:
+        """Return how many characters a status may have."""
+        return 500 if self.mastodon else 5_000
 
-    def _status(self, said: Said) -> JSON:
-        return self._shown.status(said, self._said.get(said.reply_to))
+    def known(self, status_id: str) -> Said | None:
+        """Return a status by its id on this server, deleted or not."""
+        return next((said for said in self._said.values() if said.status_id == status_id), None)
+
+    @property
+    def _showing(self) -> Showing:
+        return Showing(base_url=self.base_url, mastodon=self.mastodon, account_id=self._account_id)
+
+    def status_of(self, said: Said) -> JSON:
+        """Return a status as the API shows it."""
+        return self._showing.status(said, self._said.get(said.reply_to))
 
     def _notify(self, kind: str, said: Said, *, filtered: bool = False) -> None:
         at = self.clock()
@@ -201,9 +227,11 @@ class MastodonStandIn(StandIn):
 
     def answer(self, asked: Asked) -> Told:
         """Answer as the server does."""
-        headers = self._counted(asked)
+        headers = self._limits.taken(asked, self.clock())
         if headers.get("X-RateLimit-Remaining") == "-1":
             return self._too_many(headers)
+        if told := self.writes.open_to_all(asked):
+            return Told(status=told.status, body=told.body, headers={**headers, **told.headers})
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         public = asked.path == "/api/v2/instance" or "/timelines/tag/" in asked.path
         if token != self.token and (token or not public):
@@ -211,18 +239,27 @@ class MastodonStandIn(StandIn):
                 "The access token is invalid" if token else "This method requires an authenticated user"
             )
             return Told(status=401, body={"error": sentence}, headers=headers)
-        body, link = self._found(asked) if asked.method == "GET" else (None, "")
-        if body is None:
-            sentence = "Record not found" if self.mastodon else "Not Found"
-            return Told(status=404, body={"error": sentence}, headers=headers)
-        return Told(body=body, headers={**headers, "Link": link} if link else headers)
+        if asked.method == "GET":
+            body, link = self._found(asked)
+            if body is not None:
+                return Told(body=body, headers={**headers, "Link": link} if link else headers)
+        elif told := self.writes.answer(asked):
+            return Told(status=told.status, body=told.body, headers=headers)
+        sentence = "Record not found" if self.mastodon else "Not Found"
+        return Told(status=404, body={"error": sentence}, headers=headers)
+
+    def may_fail(self, asked: Asked) -> bool:
+        """Spare apps and consent."""
+        return not asked.path.startswith(("/oauth/", "/api/v1/apps"))
 
     def failed(self, fault: str, asked: Asked) -> Told:  # noqa: PLR0911 - one answer a fault
-        """Fail as the server does."""
+        """Fail as the server does; what is written has had its effect where the answer is lost."""
         match fault:
             case "rate_limited":
-                return self._too_many(self._counted(asked))
+                return self._too_many(self._limits.taken(asked, self.clock()))
             case "server_error":
+                if asked.method != "GET":
+                    self.answer(asked)
                 return Told(status=503, body={"error": "Remote data could not be fetched"})
             case "expired_token":
                 return Told(status=401, body={"error": "The access token expired"})
@@ -238,47 +275,51 @@ class MastodonStandIn(StandIn):
             return Told(body=told.body[:late] + told.body[late + 1 :], headers=told.headers)
         return told
 
-    def _counted(self, asked: Asked) -> dict[str, str]:
-        """Return the headers of the bucket that this call is taken from; -1 remain when it was empty."""
-        at = self.clock()
-        bucket = self._buckets["paged" if any(asked.first(name) for name in _PATHS) else "calls"]
-        if bucket.until is None or at >= bucket.until:
-            slot = int(at.timestamp() // bucket.lasts.total_seconds()) + 1
-            bucket.until = datetime.fromtimestamp(slot * bucket.lasts.total_seconds(), at.tzinfo)
-            bucket.used = 0
-        bucket.used += 1
-        return {
-            "X-RateLimit-Limit": str(bucket.size),
-            "X-RateLimit-Remaining": str(max(bucket.size - bucket.used, -1)),
-            "X-RateLimit-Reset": bucket.until.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-
     def _too_many(self, headers: Mapping[str, str]) -> Told:
         told = {**headers, "X-RateLimit-Remaining": "0"} if self.mastodon else {}
         return Told(status=429, body={"error": "Too many requests"}, headers=told)
 
-    def _found(self, asked: Asked) -> tuple[Any, str]:  # noqa: PLR0911 - one answer a path
+    def _found(self, asked: Asked) -> tuple[Any, str]:
         parts = tuple(unquote(part) for part in asked.path.strip("/").split("/")[1:])
         there = {said.status_id: said for said in self._said.values() if not said.deleted}
+        found = self._about_us(parts)
+        return (found, "") if found is not None else self._spoken(asked, parts, there)
+
+    def _about_us(self, parts: tuple[str, ...]) -> JSON | None:
+        """Return what the server tells of itself, the account and the app."""
         match parts:
             case ("v2", "instance"):
-                return self._shown.instance(), ""
+                return self._showing.instance()
             case ("v1", "accounts", "verify_credentials"):
-                return self._shown.account(self.brand), ""
+                return self._showing.own_account(self.brand)
+            case ("v1", "apps", "verify_credentials"):
+                return self._showing.app(self.writes.scopes)
+            case ("v2", "notifications", "policy") if self.mastodon:
+                return self._showing.policy(self.private_mentions)
+        return None
+
+    def _spoken(  # noqa: PLR0911 - one answer a path
+        self, asked: Asked, parts: tuple[str, ...], there: Mapping[str, Said]
+    ) -> tuple[Any, str]:
+        """Return what was said, as the path asks for it."""
+        match parts:
+            case ("v1", "accounts", self.brand_id, "statuses"):
+                ours = [said for said in there.values() if said.by_brand]
+                return self._page(asked, {said.status_id: self.status_of(said) for said in ours}, 20)
             case ("v1", "notifications"):
                 return self._notifications(asked)
             case ("v1", "notifications", "requests") if self.mastodon:
                 return self._requests(asked)
             case ("v1", "timelines", "tag", tag):
                 tagged = [said for said in there.values() if said.visibility == "public" and tag in said.tags]
-                return self._page(asked, {said.status_id: self._status(said) for said in tagged}, 20)
+                return self._page(asked, {said.status_id: self.status_of(said) for said in tagged}, 20)
             case ("v2", "search"):
                 return self._search(asked, there), ""
             case ("v1", "statuses") if self.mastodon:
                 wanted = [there[each] for each in asked.every("id[]") if each in there]
-                return [self._status(said) for said in wanted], ""
+                return [self.status_of(said) for said in wanted], ""
             case ("v1", "statuses", status_id) if status_id in there:
-                return self._status(there[status_id]), ""
+                return self.status_of(there[status_id]), ""
             case ("v1", "statuses", status_id, "context") if status_id in there:
                 return self._context(there[status_id]), ""
         return None, ""
@@ -299,10 +340,10 @@ class MastodonStandIn(StandIn):
             "type": notice.kind,
             "created_at": iso(notice.at),
             "group_key": f"ungrouped-{notice.id}",
-            "account": self._shown.account(notice.said.author),
+            "account": self._showing.account(notice.said.author),
         }
         if not notice.said.deleted:
-            body["status"] = self._status(notice.said)
+            body["status"] = self.status_of(notice.said)
         return body
 
     def _requests(self, asked: Asked) -> tuple[Any, str]:
@@ -316,8 +357,8 @@ class MastodonStandIn(StandIn):
                 "created_at": iso(notices[0].at),
                 "updated_at": iso(notices[-1].at),
                 "notifications_count": str(len(notices)),
-                "account": self._shown.account(author),
-                "last_status": self._status(notices[-1].said),
+                "account": self._showing.account(author),
+                "last_status": self.status_of(notices[-1].said),
             }
             for author, notices in by_author.items()
         }
@@ -329,7 +370,7 @@ class MastodonStandIn(StandIn):
         known = [said for said in known if self.mastodon or said.by_brand]
         known.sort(key=lambda said: said.said_at, reverse=True)
         chosen = known[offset : offset + min(int(asked.first("limit", "20")), 40)]
-        return {"accounts": [], "statuses": [self._status(said) for said in chosen], "hashtags": []}
+        return {"accounts": [], "statuses": [self.status_of(said) for said in chosen], "hashtags": []}
 
     def _context(self, said: Said) -> JSON:
         ancestors: list[Said] = []
@@ -344,31 +385,14 @@ class MastodonStandIn(StandIn):
         shown = ([self._said[each] for each in below[1:]], ancestors)
         descendants, ancestors = ([each for each in group if not each.deleted] for group in shown)
         return {
-            "ancestors": list(map(self._status, ancestors)),
-            "descendants": list(map(self._status, descendants)),
+            "ancestors": list(map(self.status_of, ancestors)),
+            "descendants": list(map(self.status_of, descendants)),
         }
 
     def _page(
         self, asked: Asked, entries: Mapping[str, JSON], most_by_default: int
     ) -> tuple[list[JSON], str]:
-        """Return one page, newest first, and its Link header."""
-
         def rank(entry_id: str) -> int | str:
             return (int(entry_id) if entry_id.isdigit() else 0) if self.mastodon else entry_id
 
-        limit = min(int(asked.first("limit", str(most_by_default))), most_by_default * 2)
-        ids = sorted(entries, key=rank, reverse=True)
-        if since := asked.first("min_id") or asked.first("since_id"):
-            ids = [each for each in ids if rank(each) > rank(since)]  # type: ignore[operator] # one kind a server
-        if before := asked.first("max_id"):
-            ids = [each for each in ids if rank(each) < rank(before)]  # type: ignore[operator] # one kind a server
-        ids = ids[-limit:] if asked.first("min_id") else ids[:limit]
-        if not ids:
-            return [], ""
-        kept = [(name, value) for name, value in asked.query if name not in _PATHS]
-        links = (("next", "max_id", ids[-1]), ("prev", "min_id", ids[0]))
-        address = f"{self.base_url}{asked.path}"
-        link = ", ".join(
-            f'<{address}?{urlencode([*kept, (name, mark)])}>; rel="{rel}"' for rel, name, mark in links
-        )
-        return [entries[each] for each in ids], link
+        return page_of(asked, entries, most_by_default, rank=rank, base_url=self.base_url)

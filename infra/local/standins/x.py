@@ -1,37 +1,46 @@
-"""A stand-in for X: API v2 reads, OAuth 2.0 refresh, and the X Activity API's signed webhook."""
+"""A stand-in for X: API v2 for reading and writing, OAuth 2.0, and the X Activity API's signed webhook."""
 
 from __future__ import annotations
 
-import base64
-import urllib.parse
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
-from infra.local.standins._x_webhooks import PROBLEMS, Webhooks, invalid, problem
-from infra.local.standins._x_world import Message, Post, World, matches, mentioned, snowflake
+from infra.local.standins._x_oauth import CLIENT, Tokens
+from infra.local.standins._x_reads import Reads
+from infra.local.standins._x_webhooks import PROBLEMS, Webhooks, problem
+from infra.local.standins._x_world import Post, World, mentioned
+from infra.local.standins._x_writes import Writes
 from infra.local.standins.base import Asked, StandIn, Told, now
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-_REACH = 800  # mentions that X shows at all
+    from allhours.domain.handle import Handle
+
 _WINDOW = timedelta(minutes=15)
-_POSTS_NAMES = {
-    "referenced_tweets": "referenced_posts",
-    "note_tweet": "note_post",
-    "edit_history_tweet_ids": "edit_history_post_ids",
+_LIMITS = {
+    "mentions": 300,
+    "search": 300,
+    "tweets": 5_000,
+    "users": 900,
+    "timeline": 900,
+    "me": 75,
+    "dm_events": 15,
+    "post": 100,
+    "message": 15,
+    "delete": 50,
+    "hidden": 50,
+    "webhooks": 450,
+    "subscriptions": 500,
+    "usage": 50,
 }
-_FIELDS = (
-    *("attachments", "author_id", "conversation_id", "created_at", "display_text_range", "edit_controls"),
-    *("edit_history_tweet_ids", "entities", "id", "in_reply_to_user_id", "lang", "note_tweet", "withheld"),
-    *("possibly_sensitive", "public_metrics", "referenced_tweets", "reply_settings", "text"),
-)
-_ONLY_EXPANDED = ("author_id", "in_reply_to_user_id", "referenced_tweets", "edit_history_tweet_ids")
-_LIMITS = {"mentions": 300, "search": 300, "tweets": 5_000, "users": 900, "dm_events": 15, "webhooks": 450}
-_LEAST = {"mentions": 5, "search": 10, "dm_events": 1}
+_OFTEN = dict.fromkeys(_LIMITS, 100_000)
+_MONTHLY = 3_000_000  # posts
 _EVENTS = ("post.mention.create", "post.reply.create", "post.quote.create", "dm.received", "post.delete")
+_LONGEST_NAME = 15
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,10 +69,13 @@ class XStandIn(StandIn):
     messages without `since_id`; single-use refresh tokens, of which a second use ends the family; two bodies
     for 429, a third for the usage cap, 402 for no credit; events with negative uuids, wrapped users,
     `includes: {}` and the old shape of messages; webhooks that are greeted at registration and at each PUT.
+    An answer needs an author who mentioned or quoted the brand (`writes.enterprise` lifts that), begins with
+    the author's name, has its links shortened, and is refused when the same text stands there already.
     It lets a webhook be plain HTTP with a port, which X does not.
     """
 
     name = "x"
+    private_sayable = True
 
     def __init__(
         self,
@@ -77,10 +89,8 @@ class XStandIn(StandIn):
     ) -> None:
         """Begin with the brand's account; `limits` are calls per 15 minutes; brands may share a `world`."""
         super().__init__(port)
-        self.vocabulary = vocabulary
         self.usage_capped = False
         self.out_of_credit = False
-        self.billed: set[tuple[str, str]] = set()
         self.handle = handle
         self._limits = {**_LIMITS, **(limits or {})}
         self._buckets: dict[str, _Bucket] = {}
@@ -90,22 +100,44 @@ class XStandIn(StandIn):
             self.world.ids[handle] = native_id
         self._said: dict[str, Said] = {}
         self._hooks = Webhooks(self.world, self.app_secret["consumer_secret"])
-        self._old_refresh: set[str] = set()
+        self._tokens = Tokens()
         self._bodies_of_429 = count()
-        self._access, self._refresh = "access-0", "refresh-0"
+        self.reads = Reads(self.world, handle, vocabulary)
+        self.writes = Writes(
+            world=self.world, handle=handle, shown=self.shown, hidden=self.hidden, first_of=self._first_of
+        )
         self.brand_id = self.world.id_of(handle)
 
+    @classmethod
+    def playing(cls, handle: Handle, *, port: int = 0, place: int = 0) -> Self:
+        """Return X as this handle meets it."""
+        name = handle.handle.lstrip("@")
+        return cls(port, handle=name, limits=_OFTEN, world=World(place), native_id=handle.native_id)
+
     # What the organisation file and its secrets must say.
+
+    @property
+    def brand_id(self) -> str:
+        """Return the brand's user id."""
+        return self.world.id_of(self.handle)
+
+    @brand_id.setter
+    def brand_id(self, user_id: str) -> None:
+        self.world.ids[self.handle] = user_id
+
+    @property
+    def billed(self) -> set[tuple[str, str, str]]:
+        """Return (day, kind, id) of every resource that X charged for."""
+        return self.reads.billed
 
     @property
     def secret(self) -> dict[str, str]:
         """Return the fields of the handle's secret as they are valid now."""
         return {
-            "access_token": self._access,
-            "refresh_token": self._refresh,
-            "client_id": "stand-in-client",
-            "client_secret": "stand-in-client-secret",
-            "scope": "tweet.read users.read dm.read offline.access",
+            "access_token": self._tokens.access,
+            "refresh_token": self._tokens.refresh,
+            **CLIENT,
+            "scope": self._tokens.scope,
             "bearer_token": "stand-in-app",
         }
 
@@ -125,6 +157,14 @@ class XStandIn(StandIn):
     def posts(self) -> tuple[Said, ...]:
         """Return everything that customers ever said, as it stands now."""
         return tuple(self._said.values())
+
+    def speak(self, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+        """Let a customer say something that names the brand, or write to it in private."""
+        name = re.sub(r"\W", "_", author, flags=re.ASCII)[:_LONGEST_NAME]
+        named = self.handle.lower() in mentioned(text)
+        return self.say(
+            name, text if private or named else f"@{self.handle} {text}", reply_to=reply_to, private=private
+        )
 
     def say(
         self, author: str, text: str, *, reply_to: str = "", quote: str = "", private: bool = False
@@ -150,17 +190,20 @@ class XStandIn(StandIn):
                 return self.world.write(self.brand_id, self.world.id_of(private_to), text).message_id
             return self.world.post(self.brand_id, text, reply_to=reply_to, quote="").post_id
 
-    def edit(self, native_id: str, text: str) -> str:
-        """Let the author edit a post; return the new version's id."""
+    def edit(self, native_id: str, text: str) -> None:
+        """Let the author edit a post; X tells nobody of an edited message."""
         with self.lock:
+            if native_id not in self.world.posts:
+                raise NotImplementedError
             post = self.world.edited(native_id, text)
             self._said[native_id].text = text
             self._tell(post)
-            return post.post_id
 
     def delete(self, native_id: str) -> None:
-        """Let the author delete a post with all its versions."""
+        """Let the author delete a post with all its versions; X tells nobody of a deleted message."""
         with self.lock:
+            if native_id not in self.world.posts:
+                raise NotImplementedError
             post = self.world.delete(native_id)
             self._said[native_id].deleted = True
             users = [{"data": self.world.user(post.author_id)}]
@@ -170,7 +213,12 @@ class XStandIn(StandIn):
     def expire_token(self) -> None:
         """Let the access token run out, as it does after two hours."""
         with self.lock:
-            self._access = ""
+            self._tokens.access = ""
+
+    def register(self, url: str) -> None:
+        """Register a webhook; `ValueError` when it does not answer the greeting."""
+        if not self.register_webhook(url):
+            raise ValueError(f"the webhook {url} did not answer X's greeting")
 
     def register_webhook(self, url: str, *, also_deletes_of: Sequence[str] = ()) -> bool:
         """Register a webhook with the brand's subscriptions; return whether it answered the greeting."""
@@ -184,29 +232,38 @@ class XStandIn(StandIn):
     def revoke(self) -> None:
         """Let the brand's account withdraw the app's access."""
         with self.lock:
-            self._access = self._refresh = ""
+            self._tokens.revoke()
             self._hooks.push(
                 "oauth.revoke", {"user_id": self.brand_id}, None, about=self.brand_id, subscribed=False
             )
+
+    def _first_of(self, post_id: str) -> str:
+        return self.world.posts[post_id].chain[0]
 
     # HTTP.
 
     def may_fail(self, asked: Asked) -> bool:
         """Spare the token endpoint and the webhook's management."""
-        return asked.method == "GET" and asked.path != "/2/webhooks"
+        return not asked.path.startswith(("/2/oauth2", "/i/oauth2", "/2/webhooks", "/2/activity"))
 
     def answer(self, asked: Asked) -> Told:
         """Answer as X does."""
-        if (asked.method, asked.path) == ("POST", "/2/oauth2/token"):
-            return self._token(asked)
+        if asked.path == "/i/oauth2/authorize":
+            return self._tokens.consent(asked)
+        if asked.path == "/2/oauth2/token":
+            return self._tokens.token(asked)
+        return self._for_somebody(asked)
+
+    def _for_somebody(self, asked: Asked) -> Told:
+        """Answer who has a token, money, and a call left."""
         who = asked.headers.get("authorization", "").removeprefix("Bearer ")
-        if not who or who not in (self._access, self.secret["bearer_token"]):
+        if not who or who not in (self._tokens.access, self.secret["bearer_token"]):
             body = {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
             return Told(status=401, body=body)
         if self.out_of_credit:
             detail = "Your account has no credits left."
             return problem(402, "about:blank", "CreditsDepleted", detail)
-        endpoint = self._endpoint(asked.path)
+        endpoint = _endpoint(asked)
         bucket = self._buckets.get(endpoint)
         if not bucket or bucket.ends_at <= now():
             bucket = _Bucket(self._limits.get(endpoint, 100), now() + _WINDOW)
@@ -216,18 +273,20 @@ class XStandIn(StandIn):
         if bucket.left <= 0:
             return self._too_many(endpoint, bucket)
         bucket.left -= 1
-        return self._with_headers(endpoint, bucket, self._answered(endpoint, asked))
+        return self._with_headers(endpoint, bucket, self._answered(endpoint, asked, who))
 
     def failed(self, fault: str, asked: Asked) -> Told:
-        """Fail as X does."""
+        """Fail as X does; what is written has had its effect where the answer is lost."""
         if fault == "rate_limited":
-            return self._too_many(self._endpoint(asked.path), _Bucket(0, now() + timedelta(seconds=2)))
-        if fault == "server_error":
-            return problem(503, "about:blank", "Service Unavailable", "Service Unavailable")
+            return self._too_many(_endpoint(asked), _Bucket(0, now() + timedelta(seconds=2)))
         if fault == "refused_token":
             return problem(403, f"{PROBLEMS}client-forbidden", "Client Forbidden", "Not enrolled.")
+        if fault == "server_error":
+            if asked.method != "GET":
+                self.answer(asked)
+            return problem(503, "about:blank", "Service Unavailable", "Service Unavailable")
         if fault == "expired_token":
-            self._access = ""
+            self._tokens.access = ""
         told = self.answer(asked)
         if fault == "malformed":
             return Told(status=told.status, body=told.raw()[:-20], headers=told.headers)
@@ -238,138 +297,22 @@ class XStandIn(StandIn):
             entries.pop()  # indexed late: an older post shows up behind a newer one, with the next poll
         return told
 
-    def _answered(self, endpoint: str, asked: Asked) -> Told:
-        if endpoint == "webhooks":
+    def _answered(self, endpoint: str, asked: Asked, who: str) -> Told:
+        app_only = who == self.secret["bearer_token"]
+        private = endpoint in ("me", "dm_events") or (asked.method != "GET" and endpoint != "webhooks")
+        if app_only and private:
+            detail = "Unsupported Authentication: this endpoint needs a user's token."
+            return problem(403, f"{PROBLEMS}unsupported-authentication", "Unsupported Authentication", detail)
+        if endpoint in ("webhooks", "subscriptions"):
             return self._hooks.answer(asked)
-        wrong = self._wrong_parameter(endpoint, asked)
-        if wrong:
-            return invalid(wrong, asked.first(wrong), f"The query parameter [{wrong}] is not valid.")
-        if endpoint in ("tweets", "users"):
-            ids = asked.first("ids").split(",")
-            return self._looked_up(asked, ids) if endpoint == "tweets" else self._users(ids)
-        if endpoint == "dm_events":
-            wanted = {*asked.first("dm_event.fields").split(","), *_expanded(asked)}
-            return self._page(asked, [self.world.polled(each, wanted) for each in self._messages()])
-        user_id = asked.path.split("/")[3]
-        if endpoint == "mentions" and user_id != self.brand_id:
-            return Told(body={"errors": [_missing(user_id, "user", "id")]})
-        if endpoint == "mentions":
-            shown = [post for post in self.world.newest() if self._named_by(post)][:_REACH]
-        else:
-            query = asked.first("query")
-            shown = [post for post in self.world.newest() if matches(post, query, self.brand_id)]
-        return self._page(asked, [self._rendered(post, asked) for post in shown])
-
-    def _messages(self) -> list[Message]:
-        """Return the brand's messages, newest first."""
-        messages = self.world.messages[::-1]
-        return [each for each in messages if self.brand_id in (each.sender_id, each.recipient_id)]
-
-    def _named_by(self, post: Post) -> bool:
-        named = self.handle.lower() in mentioned(post.text)
-        return named or bool(post.parent and post.parent.author_id == self.brand_id != post.author_id)
-
-    def _rendered(self, post: Post, asked: Asked) -> dict[str, Any]:
-        """Return what was asked for, in the vocabulary that is spoken; id, text and history come unasked."""
-        names = _POSTS_NAMES if self.vocabulary == "posts" else {}
-        full = {names.get(name, name): value for name, value in self.world.shown(post).items()}
-        wanted = {"id", "text", "edit_history_tweet_ids", "edit_history_post_ids", *_expanded(asked)}
-        wanted |= {*asked.first("tweet.fields").split(","), *asked.first("post.fields").split(",")}
-        return {name: value for name, value in full.items() if name in wanted}
-
-    def _users(self, ids: list[str]) -> Told:
-        known = [each for each in ids if each in self.world.ids.values()]
-        self.billed |= {("user", each) for each in known}
-        missing = [_missing(each, "user", "ids") for each in ids if each not in known]
-        return _partial([self.world.user(each) for each in known], missing)
-
-    def _page(self, asked: Asked, entries: list[dict[str, Any]]) -> Told:
-        size = int(asked.first("max_results", "10"))
-        until = int(asked.first("until_id") or "9" * 19)
-        if token := asked.first("pagination_token") or asked.first("next_token"):
-            try:
-                until = int(base64.b32hexdecode(token.upper() + "=" * (-len(token) % 8)))
-            except ValueError:
-                return invalid("pagination_token", token, "The pagination_token is not valid.")
-        since = int(asked.first("since_id") or 0)
-        shown = [each for each in entries if since < int(each["id"]) < until]
-        page, more = shown[:size], shown[size:]
-        self.billed |= {("dm" if "dm_" in asked.path else "post", each["id"]) for each in page}
-        meta: dict[str, Any] = {"result_count": len(page)}
-        if not page:
-            return Told(body={"meta": meta})
-        if more:
-            token = base64.b32hexencode(page[-1]["id"].encode()).decode().lower().rstrip("=")
-            meta["next_token"] = token
-        if "dm_" not in asked.path:
-            meta |= {"newest_id": page[0]["id"], "oldest_id": page[-1]["id"]}
-        authors = dict.fromkeys(each.get("author_id") or each.get("sender_id") for each in page)
-        return Told(body={"data": page, **self._includes(asked, authors), "meta": meta})
-
-    def _looked_up(self, asked: Asked, ids: list[str]) -> Told:
-        there = [post for each in ids if (post := self.world.posts.get(each)) and not post.gone]
-        missing = [each for each in ids if each not in {post.post_id for post in there}]
-        self.billed |= {("post", post.post_id) for post in there}
-        told = _partial(
-            [self._rendered(post, asked) for post in there],
-            [_missing(each, "tweet" if self.vocabulary == "tweets" else "post", "ids") for each in missing],
-        )
-        told.body.update(self._includes(asked, dict.fromkeys(post.author_id for post in there)))
-        return told
-
-    def _includes(self, asked: Asked, authors: Mapping[str | None, None]) -> dict[str, Any]:
-        wanted = set(asked.first("expansions").split(",")) & {"author_id", "sender_id"}
-        users = [self.world.user(each) for each in authors if each and wanted]
-        self.billed |= {("user", user["id"]) for user in users}
-        return {"includes": {"users": users}} if users else {}
-
-    def _wrong_parameter(self, endpoint: str, asked: Asked) -> str:
-        allowed = {"since_id", "until_id", "start_time", "end_time", "max_results", "pagination_token", "ids"}
-        allowed |= {"query", "next_token", "sort_order", "event_types", "dm_event.fields", "user.fields"}
-        allowed |= {"expansions", "tweet.fields" if self.vocabulary == "tweets" else "post.fields"}
-        for name, value in asked.query:
-            known = name in allowed
-            if name in ("tweet.fields", "post.fields") and known:
-                known = set(value.split(",")) <= set(self._field_names())
-            if name == "max_results":
-                known = _LEAST.get(endpoint, 1) <= int(value) <= 100  # noqa: PLR2004 - X's largest page
-            if name == "since_id" and endpoint == "search":
-                known = int(value) > snowflake(now() - timedelta(days=7))
-            if not known:
-                return name
-        return ""
-
-    def _field_names(self) -> Sequence[str]:
-        if self.vocabulary == "tweets":
-            return _FIELDS
-        return [_POSTS_NAMES.get(each, each) for each in _FIELDS if each not in _ONLY_EXPANDED]
-
-    # OAuth 2.0 and limits.
-
-    def _token(self, asked: Asked) -> Told:
-        form = dict(urllib.parse.parse_qsl(asked.body.decode()))
-        ours = f"{self.secret['client_id']}:{self.secret['client_secret']}".encode()
-        told = asked.headers.get("authorization", "")
-        if told != f"Basic {base64.b64encode(ours).decode()}":
-            body = {"error": "unauthorized_client", "error_description": "Missing valid authorization header"}
-            return Told(status=401, body=body)
-        refresh = form.get("refresh_token", "")
-        if refresh in self._old_refresh:
-            self._access = self._refresh = ""  # used twice: somebody stole it, so the whole family ends
-        if form.get("grant_type") != "refresh_token" or not refresh or refresh != self._refresh:
-            description = "Value passed for the token was invalid."
-            return Told(status=400, body={"error": "invalid_request", "error_description": description})
-        self._old_refresh.add(refresh)
-        number = next(self._numbers)
-        self._access, self._refresh = f"access-{number}", f"refresh-{number}"
-        body = {name: self.secret[name] for name in ("access_token", "refresh_token", "scope")}
-        return Told(body={"token_type": "bearer", "expires_in": 7_200, **body})
-
-    def _endpoint(self, path: str) -> str:
-        parts = path.strip("/").split("/")
-        if path.startswith(("/2/webhooks", "/2/activity/subscriptions")):
-            return "webhooks"
-        return parts[-1] if parts[-1] in ("mentions", "tweets", "users", "dm_events") else "search"
+        if endpoint == "usage":
+            used = len([each for each in self.billed if each[1] == "post"])
+            number = int if self.reads.vocabulary == "tweets" else str
+            counted = {"project_cap": number(_MONTHLY), "project_usage": number(used)}
+            return Told(body={"data": {**counted, "cap_reset_day": 1}})
+        if asked.method == "GET":
+            return self.reads.answer(endpoint, asked)
+        return self.writes.answer(asked)
 
     def _too_many(self, endpoint: str, bucket: _Bucket) -> Told:
         bucket.left = 0
@@ -408,26 +351,18 @@ class XStandIn(StandIn):
             self._hooks.push("post.quote.create", payload, {}, about=self.brand_id)
 
 
-def _expanded(asked: Asked) -> Collection[str]:
-    """Return the expansions asked for, which bring the fields of the same names along."""
-    return asked.first("expansions").split(",")
-
-
-def _partial(found: list[dict[str, Any]], errors: list[dict[str, Any]]) -> Told:
-    """Return what was found beside what was not; X answers 200 to both."""
-    return Told(body={**({"data": found} if found else {}), **({"errors": errors} if errors else {})})
-
-
-def _missing(value: str, kind: str, parameter: str) -> dict[str, Any]:
-    return {
-        "value": value,
-        "resource_id": value,
-        "parameter": parameter,
-        "resource_type": kind,
-        "title": "Not Found Error",
-        "detail": f"Could not find {kind} with {parameter}: [{value}].",
-        "type": f"{PROBLEMS}resource-not-found",
-    }
+def _endpoint(asked: Asked) -> str:
+    """Return the name under which a call is counted and answered."""
+    parts = asked.path.strip("/").split("/")
+    for start, name in (("/2/webhooks", "webhooks"), ("/2/activity", "subscriptions"), ("/2/usage", "usage")):
+        if asked.path.startswith(start):
+            return name
+    if asked.method != "GET":
+        names = {"hidden": "hidden", "messages": "message", "tweets": "post"}
+        return "delete" if asked.method == "DELETE" else names.get(parts[-1], "post")
+    if parts[-1] == "tweets" and parts[1] == "users":
+        return "timeline"
+    return parts[-1] if parts[-1] in ("mentions", "tweets", "users", "dm_events", "me") else "search"
 
 
 _USAGE_CAP = Told(

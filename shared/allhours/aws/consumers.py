@@ -54,6 +54,7 @@ def route_batch(event: Batch) -> dict[str, Any]:
             "Filtered": routed.outcomes["filtered"],
             "Edited": routed.outcomes["edited"],
             "Deleted": routed.outcomes["deleted"],
+            "Expired": routed.outcomes["expired"],
             "Duplicates": routed.outcomes["duplicate"],
             "Named": routed.outcomes["named"],
             "Failed": len(routed.again),
@@ -61,6 +62,18 @@ def route_batch(event: Batch) -> dict[str, Any]:
             "PostToRouteMs": routed.slowest_ms,
         }
     )
+    for network in sorted({network for network, _ in routed.heard}):
+        heard = {way: count for (name, way), count in routed.heard.items() if name == network}
+        emit(
+            {
+                "FirstByPoll": heard.get("FirstByPoll", 0),
+                "FirstByWebhook": heard.get("FirstByWebhook", 0),
+                "AgainByPoll": heard.get("AgainByPoll", 0),
+                "AgainByWebhook": heard.get("AgainByWebhook", 0),
+                "MissedByWebhook": heard.get("MissedByWebhook", 0),
+            },
+            network=network,
+        )
     return {"batchItemFailures": [{"itemIdentifier": records[place]["messageId"]} for place in routed.again]}
 
 

@@ -11,12 +11,17 @@ from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger
 
-from allhours.aws import wiring
+from allhours.aws import settings, wiring
 from allhours.aws.metrics import emit
 from allhours.aws.organisation import organisation
 from allhours.domain.errors import BadInput, Busy, Refused
+from allhours.domain.life import may_read
+from allhours.domain.spending import Ceiling
+from allhours.flows.care import care
+from allhours.flows.expire import expire
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.look_up import look_up
+from allhours.flows.meter import DayMeter, NoMeter
 from allhours.flows.receive import Response, receive
 from allhours.flows.reread import reread
 from allhours.networks import network_module
@@ -27,12 +32,15 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from allhours.domain.handle import Handle
+    from allhours.networks.contract import Connector, Meter
 
 logger = Logger()
 
 TIME_TO_LEAVE_MS = (
     12_000  # a handle begun with less than this left waits for the next poll; one call may take 10 s
 )
+
+FOR_WHAT_IS_NEW = 0.6  # of a day's budget; reading kept posts again must not keep new ones from being heard
 
 Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any] | None]
 
@@ -49,6 +57,8 @@ class _NetworkFunction:
         self._name = name
         self._module = network_module(name)
         self._network: object = None
+        self._rereading: object = None
+        self._connector: Connector | None = None
 
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
         """Do what woke the function: a schedule, a webhook, or a case that has just opened."""
@@ -62,8 +72,37 @@ class _NetworkFunction:
 
     def _connected(self) -> object:
         if self._network is None:
-            self._network = self._module.connect(wiring.credentials(), Http(), app_secret=f"{self._name}/app")
+            self._network = self._module.connect(
+                wiring.credentials(), Http(), app_secret=f"{self._name}/app", meter=self._meter()
+            )
         return self._network
+
+    def _for_rereading(self) -> object:
+        """Return the network with a meter that leaves most of the day's budget to what is new."""
+        if self._module.capabilities.budget is None:
+            return self._connected()
+        if self._rereading is None:
+            meter = self._meter(reserve=FOR_WHAT_IS_NEW)
+            self._rereading = self._module.connect(
+                wiring.credentials(), Http(), app_secret=f"{self._name}/app", meter=meter
+            )
+        return self._rereading
+
+    def _meter(self, *, reserve: float = 0.0) -> Meter:
+        """Return what counts the network's paid reads or quota units, if it has any."""
+        budget = self._module.capabilities.budget
+        if budget is None:
+            return NoMeter()
+        a_day = organisation().daily_budgets.get(self._name, budget.a_day)
+        return DayMeter(
+            self._name,
+            Ceiling(a_day=a_day, unit=budget.unit, zone=budget.zone),
+            of_app=budget.of_app,
+            spendings=wiring.spendings(),
+            pages=wiring.pages(),
+            clock=lambda: datetime.now(UTC),
+            reserve=reserve,
+        )
 
     def _schedule(self, event: Mapping[str, Any], context: LambdaContext, at: datetime) -> dict[str, Any]:
         """Poll or re-read every handle; the next tick is the retry of one that could not be.
@@ -72,7 +111,7 @@ class _NetworkFunction:
         """
         handles = organisation().handles_on(self._name)
         turn = int(at.timestamp() // 60) % len(handles) if handles else 0
-        doing = self._reread if event.get("do") == "reread" else self._poll
+        doing = {"reread": self._reread, "care": self._care}.get(event.get("do", ""), self._poll)
         counted, bugs = Intake(), list[Exception]()
         for handle in (*handles[turn:], *handles[:turn]):  # another first each minute, so none always waits
             if context.get_remaining_time_in_millis() < TIME_TO_LEAVE_MS:
@@ -105,10 +144,15 @@ class _NetworkFunction:
                 intake=counted,
                 ours=organisation().ours(self._name),
                 at=at,
+                life=organisation().life_of(self._name),
+                heard_by="poll" if isinstance(source, Push) and _is_pushed(handle) else "",
             )
 
     def _reread(self, handle: Handle, counted: Intake, at: datetime) -> None:
-        rereader = self._connected()
+        self._expire(handle, at)  # also on a frozen network, for what may not be kept may never be kept
+        if not may_read(organisation().life_of(self._name)).allowed:
+            return
+        rereader = self._for_rereading()
         if isinstance(rereader, Rereader):
             reread(
                 handle,
@@ -123,10 +167,42 @@ class _NetworkFunction:
                 at=at,
             )
 
+    def _care(self, handle: Handle, counted: Intake, at: datetime) -> None:
+        if not (handle.secret or self._module.capabilities.pushes):
+            return  # nothing that could run out
+        if not may_read(organisation().life_of(self._name)).allowed:
+            return
+        if self._connector is None:
+            self._connector = self._module.setting_up(
+                wiring.credentials(), Http(), app_secret=f"{self._name}/app"
+            )
+        pushed = bool(self._module.capabilities.pushes) and _is_pushed(handle)
+        care(
+            handle,
+            connector=self._connector,
+            callback=f"{settings.public_url()}/webhooks/{self._name}" if pushed else "",
+            connections=wiring.connections(),
+            pages=wiring.pages(),
+            intake=counted,
+            at=at,
+        )
+
+    def _expire(self, handle: Handle, at: datetime) -> None:
+        """Take back what the network lets us keep no longer."""
+        if within := self._module.capabilities.storage_within:
+            expire(
+                handle,
+                within=within,
+                kept=wiring.records(),
+                cursors=wiring.cursors(),
+                queue=wiring.item_queue(),
+                at=at,
+            )
+
     def _webhook(self, event: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         counted = Intake()
         try:
-            response = self._receive(_delivery(event), counted, at)
+            response = self._receive(_delivery(event, at), counted, at)
         except (Busy, Refused) as error:
             counted.busy += 1
             logger.warning("webhook not queued, the network will send it again", reason=str(error))
@@ -153,6 +229,8 @@ class _NetworkFunction:
             intake=counted,
             ours=organisation().ours(self._name),
             at=at,
+            life=organisation().life_of(self._name),
+            heard_by="webhook" if isinstance(push, Source) else "",
         )
 
     def _look_up(self, event: Mapping[str, Any], at: datetime) -> None:
@@ -208,7 +286,12 @@ class _NetworkFunction:
         )
 
 
-def _delivery(event: Mapping[str, Any]) -> Delivery:
+def _is_pushed(handle: Handle) -> bool:
+    """Return whether the network is to call us for the handle; not so by `settings.updates: poll`."""
+    return handle.settings.get("updates", "webhook") != "poll"
+
+
+def _delivery(event: Mapping[str, Any], at: datetime) -> Delivery:
     """Return the request as the network sent it: the body as the bytes that were signed."""
     body = event.get("body") or ""
     raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
@@ -217,4 +300,5 @@ def _delivery(event: Mapping[str, Any]) -> Delivery:
         query=dict(parse_qsl(event.get("rawQueryString", ""), keep_blank_values=True)),
         headers={name.lower(): value for name, value in event.get("headers", {}).items()},
         body=raw,
+        came_at=at,
     )

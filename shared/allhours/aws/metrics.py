@@ -17,17 +17,19 @@ ROUTE = (
     "Filtered",
     "Edited",
     "Deleted",
+    "Expired",
     "Duplicates",
     "Named",
     "Failed",
     "Poison",
     "PostToRouteMs",
 )
+RECONCILED = ("FirstByPoll", "FirstByWebhook", "AgainByPoll", "AgainByWebhook", "MissedByWebhook")
 PAGING = ("PagingByPlan",)  # Forward, Watch and Clock, when the changes to the rota cannot be read
 FORWARD = ("Forwarded", "Paged")
 PARK = ("Parked",)
 PROVE = ("Proved", "GapsFound", "GapsGone", "Holes", "Unreachable", "PlansMoved")
-WATCH = ("Swept", "Silent")
+WATCH = ("Swept", "Silent", "Quiet")
 CLOCK = (
     "Ticks",
     "Climbed",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +18,16 @@ from allhours.domain.decision import Decision, Entry, Known
 from allhours.domain.errors import BadInput
 from allhours.domain.item import Kind, item_from_json, item_to_json
 from allhours.flows.ports import Kept, World
+from allhours.networks.windows import STORAGE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from allhours.domain.handle import Handle
+    from allhours.domain.item import Item
 
 MOST_TOLD = 50  # events kept per item; somebody who edits more often is not worth a bigger row
 
@@ -58,19 +62,29 @@ class DynamoRecords:
     def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
         expires = str(int((at + self._retention).timestamp()))
         if decision.entry:
-            profile = decision.entry.item.kind is Kind.PROFILE  # a name, which a look-up can tell again
-            soon = str(int((at + AUTHOR_KEPT).timestamp())) if profile else expires
             row = _item_row(decision.entry, decision.case)
+            soon = str(int((at + self._kept_for(decision.entry.item)).timestamp()))
             yield "item", self._put(row, soon, "v", decision.entry.replaces)
         if decision.case:
             was = decision.case_was
             yield "case", put_case(self._table, decision.case, was, expires)
             if was and was.generation != decision.case.generation:
-                yield "old", self._put(_case_row(f"OLD#{was.case_id}", was), expires, "", None)
+                yield "old", self._put(_case_row(f"OLD#{was.case_id}", _history(was)), expires, "", None)
         for page in decision.pages:
             yield "page", put_page(self._table, page, at)
         for notice in decision.notices:
             yield "notice", put_notice(self._table, notice, at)
+
+    def _kept_for(self, item: Item) -> timedelta:
+        """Return how long an item's row is kept.
+
+        Words that must go soon go with their row, should nobody be there to take them off it: a handle that
+        left the organisation file, a network that was switched off.
+        """
+        if item.kind is Kind.PROFILE:  # a name, which a look-up can tell again
+            return AUTHOR_KEPT
+        limit = STORAGE_LIMITS.get(item.network) if item.text or item.attachments else None
+        return min(limit, self._retention) if limit else self._retention
 
     def _put(self, row: Row, expires: str, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
         return put_if(self._table, {**row, "expires_at": {"N": expires}}, guard, replaces)
@@ -95,9 +109,14 @@ class DynamoRecords:
         else:
             back_to = None  # the loop ran out of cases, not of room
         rows = (row for row in get_rows(self._table, keys) if not row["deleted"]["BOOL"])
-        items = (item_from_json(json.loads(row["item"]["S"])) for row in rows)
+        read = ((item_from_json(json.loads(row["item"]["S"])), row) for row in rows)
         # A look-up's answer is no post: a network asked for it again would call it deleted.
-        return Kept(items=tuple(each for each in items if each.kind is not Kind.PROFILE), back_to=back_to)
+        kept = [(item, row) for item, row in read if item.kind is not Kind.PROFILE]
+        return Kept(
+            items=tuple(item for item, _ in kept),
+            back_to=back_to,
+            since=tuple(_kept_since(item, row) for item, row in kept),
+        )
 
     def item(self, item_key: str) -> Mapping[str, Any] | None:
         """Return an item's row as one JSON object, for people who ask why."""
@@ -189,8 +208,14 @@ def events_of(row: Row) -> tuple[str, ...]:
     return (*past, row["event"]["S"]) if "event" in row else past
 
 
+def _kept_since(item: Item, row: Row) -> datetime:
+    """Return when the item came to us, by the first event about it."""
+    first = next(iter(events_of(row)), "")
+    return datetime.fromisoformat(json.loads(first)["at"]) if first else item.created_at
+
+
 def _item_row(entry: Entry, case: Case | None) -> Row:
-    item = entry.item
+    item = replace(entry.item, heard_by="")
     row: Row = {
         "key": {"S": f"ITEM#{item.key}"},
         "item": {"S": compact(item_to_json(item))},
@@ -209,6 +234,11 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
     if entry.told:
         row["told"] = {"L": [{"S": one} for one in entry.told[-MOST_TOLD:]]}
     return row
+
+
+def _history(case: Case) -> Case:
+    """Return a replaced case as it is kept: where words may not stay, no expiry will ask it for its names."""
+    return replace(case, author_handle="", author_name="") if case.network in STORAGE_LIMITS else case
 
 
 def _case_row(key: str, case: Case) -> Row:

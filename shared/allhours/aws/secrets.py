@@ -56,14 +56,52 @@ class SecretsManagerCredentials:
             raise Refused(
                 _network(secret), f"the secret {name} is no JSON object: see docs/networks.md for its fields"
             )
-        for field, value in fields.items():
-            if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
-                raise Refused(
-                    _network(secret), f"the secret {name}: {field} is not one line of plain characters"
-                )
+        self._must_be_plain(secret, fields)
         known: dict[str, str] = fields
         self._read[secret] = (time.monotonic(), known)
         return known
+
+    def store(self, secret: str, fields: Mapping[str, str]) -> Mapping[str, str]:
+        """Store a secret's fields over what was there, and return that; make the secret if there is none.
+
+        Under the lock, so that no renewal writes the old tokens over the new ones.
+        """
+        own = uuid4().hex
+        self._lock(secret, own)
+        try:
+            before = self._read_now(secret)
+        except Refused:
+            before = {}
+        try:
+            self._write(secret, fields)
+        finally:
+            self._unlock(secret, own)
+        return before
+
+    def _write(self, secret: str, fields: Mapping[str, str]) -> None:
+        """Put the fields into the secret; `Refused` for what could never be read again."""
+        self._must_be_plain(secret, fields)
+        name, text = self._prefix + secret, json.dumps(dict(fields))
+        client = secretsmanager()
+        try:
+            with passing_trouble(f"storing the secret {name}"):
+                try:
+                    client.put_secret_value(SecretId=name, SecretString=text)
+                except client.exceptions.ResourceNotFoundException:
+                    client.create_secret(Name=name, SecretString=text, Description=f"Allhours: {secret}")
+        except ClientError as error:
+            raise Refused(
+                _network(secret), f"the secret {name} cannot be stored ({code_of(error)})"
+            ) from None
+        self._read[secret] = (time.monotonic(), dict(fields))
+
+    def _must_be_plain(self, secret: str, fields: Mapping[str, object]) -> None:
+        for field, value in fields.items():
+            if not isinstance(value, str) or not _is_plain(value):
+                raise Refused(
+                    _network(secret),
+                    f"the secret {self._prefix}{secret}: {field} is not one line of plain characters",
+                )
 
     def renew(
         self, secret: str, stale: Mapping[str, str], ask: Callable[[Mapping[str, str]], Mapping[str, str]]
@@ -79,10 +117,7 @@ class SecretsManagerCredentials:
             if dict(current) != dict(stale):
                 return current
             renewed = {**current, **ask(current)}
-            name = self._prefix + secret
-            with passing_trouble(f"storing the secret {name}"):
-                secretsmanager().put_secret_value(SecretId=name, SecretString=json.dumps(renewed))
-            self._read[secret] = (time.monotonic(), renewed)
+            self._write(secret, renewed)
             return renewed
         finally:
             self._unlock(secret, own)
@@ -119,6 +154,12 @@ class SecretsManagerCredentials:
                 )
         except dynamodb().exceptions.ConditionalCheckFailedException:
             return  # the lease ran out and somebody else holds it now, or a repeat of our own delete
+
+
+def _is_plain(value: str) -> bool:
+    """Return whether a value is one line of ASCII, or a key in PEM, which has several (RFC 7468)."""
+    lines = value.splitlines() if value.startswith("-----BEGIN ") else [value]
+    return value.isascii() and all(line.isprintable() for line in lines)
 
 
 def _network(secret: str) -> str:

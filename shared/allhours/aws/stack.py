@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from allhours.aws.clients import CONFIG, code_of, dynamodb, sns, sqs
+from allhours.aws.connections import DynamoConnections
 from allhours.aws.cursors import DynamoCursors
 from allhours.aws.dead_letters import DynamoDeadLetters
 from allhours.aws.gaps import DynamoGaps
@@ -21,6 +22,7 @@ from allhours.aws.reach import DynamoReaches
 from allhours.aws.records import DynamoRecords, events_of
 from allhours.aws.rota_changes import DynamoRotaChanges
 from allhours.aws.secrets import SecretsManagerCredentials
+from allhours.aws.spendings import DynamoSpendings
 from allhours.aws.topics import SnsTopic
 from allhours.domain.case import case_from_json
 from allhours.domain.errors import BadInput
@@ -118,6 +120,16 @@ class Stack:
     def gaps(self) -> DynamoGaps:
         """Return the holes in the rota that are on record."""
         return DynamoGaps(self.table)
+
+    @cached_property
+    def connections(self) -> DynamoConnections:
+        """Return how each handle's connection was."""
+        return DynamoConnections(self.table)
+
+    @cached_property
+    def spendings(self) -> DynamoSpendings:
+        """Return what paid reads and quota units have cost."""
+        return DynamoSpendings(self.table)
 
     @cached_property
     def queue(self) -> SqsItemQueue:

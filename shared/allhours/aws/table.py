@@ -19,6 +19,9 @@
 | `GAP#unit#kind#start#end` | a hole in the rota, and which announcements are left | |
 | `PROVED#unit` | what the last night saw of a unit's plan | |
 | `CURSOR#network#account#handle` | where reading stands | |
+| `SPENT#network#account#day` | what paid reads and quota units cost; `SPENT#network#day` by all | |
+| `RATE#network#account#handle` | how often a handle is spoken to, by hour of the week | |
+| `CARE#network#account#handle` | how a handle's connection was when it was last looked at | |
 | `AUTHOR#network#id` | who an author is, for some days | |
 | `LOCK#secret` | who is renewing a token | |
 """
@@ -114,7 +117,33 @@ def query_list(
     table: str, name: str, *, since: str = FIRST, until: str = LAST, newest_first: bool = False
 ) -> Iterator[str]:
     """Yield the keys of a list in order of time, in [since, until)."""
-    more: dict[str, Any] = {}
+    return (
+        key for key, _ in _listed(table, name, since=since, until=until, newest_first=newest_first, page=0)
+    )
+
+
+def listed_at(
+    table: str,
+    name: str,
+    *,
+    since: str = FIRST,
+    until: str = LAST,
+    newest_first: bool = False,
+    page: int = 0,
+) -> Iterator[str]:
+    """Yield the instants of a list in order of time, in [since, until).
+
+    A call reads `page` of them: a megabyte (0) is for who wants all, and is paid for by who takes only one.
+    """
+    return (
+        at for _, at in _listed(table, name, since=since, until=until, newest_first=newest_first, page=page)
+    )
+
+
+def _listed(
+    table: str, name: str, *, since: str, until: str, newest_first: bool, page: int
+) -> Iterator[tuple[str, str]]:
+    more: dict[str, Any] = {"Limit": page} if page else {}
     while True:
         with passing_trouble(f"listing {name}"):
             answer = dynamodb().query(
@@ -130,10 +159,12 @@ def query_list(
                 ScanIndexForward=not newest_first,
                 **more,
             )
-        yield from (row["key"]["S"] for row in answer["Items"] if row["list_at"]["S"] != until)
+        yield from (
+            (row["key"]["S"], row["list_at"]["S"]) for row in answer["Items"] if row["list_at"]["S"] != until
+        )
         if "LastEvaluatedKey" not in answer:
             return
-        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        more["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from allhours.aws.authors import DynamoAuthors
     from allhours.aws.budgets import DynamoBudgets
+    from allhours.aws.connections import DynamoConnections
     from allhours.aws.cursors import DynamoCursors
     from allhours.aws.dead_letters import DynamoDeadLetters
     from allhours.aws.gaps import DynamoGaps
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from allhours.aws.page_links import DynamoPageLinks
     from allhours.aws.pages import DynamoPages
     from allhours.aws.plans import DynamoPlans
+    from allhours.aws.rates import DynamoConversations, DynamoRates
     from allhours.aws.reach import DynamoReaches
     from allhours.aws.records import DynamoRecords
     from allhours.aws.rota_changes import DynamoRotaChanges
     from allhours.aws.secrets import SecretsManagerCredentials
+    from allhours.aws.spendings import DynamoSpendings
     from allhours.aws.topics import SnsPager, SnsTopic
     from allhours.domain.decision import Router
     from allhours.domain.organisation import Organisation
@@ -111,12 +114,12 @@ def router(at: datetime) -> Router:
     """Return what decides, by the rota as it is now; the same object while nothing has changed."""
     from allhours.aws.organisation import live_organisation
     from allhours.domain.decision import Router
-    from allhours.networks.windows import ANSWER_WINDOWS
+    from allhours.networks.windows import ANSWER_WINDOWS, STORAGE_LIMITS
 
     live = live_organisation(at)
     routers = _routers()
     if not routers or routers[0].organisation is not live:
-        routers[:] = [Router(live, answer_windows=ANSWER_WINDOWS)]
+        routers[:] = [Router(live, answer_windows=ANSWER_WINDOWS, short_lived=frozenset(STORAGE_LIMITS))]
     return routers[0]
 
 
@@ -225,6 +228,38 @@ def plans() -> DynamoPlans:
     from allhours.aws.plans import DynamoPlans
 
     return DynamoPlans(settings.records_table())
+
+
+@cache
+def rates() -> DynamoRates:
+    """Return how often each handle is spoken to."""
+    from allhours.aws.rates import DynamoRates
+
+    return DynamoRates(settings.records_table())
+
+
+@cache
+def conversations() -> DynamoConversations:
+    """Return when conversations began."""
+    from allhours.aws.rates import DynamoConversations
+
+    return DynamoConversations(settings.records_table())
+
+
+@cache
+def connections() -> DynamoConnections:
+    """Return how each handle's connection was."""
+    from allhours.aws.connections import DynamoConnections
+
+    return DynamoConnections(settings.records_table())
+
+
+@cache
+def spendings() -> DynamoSpendings:
+    """Return what paid reads and quota units have cost."""
+    from allhours.aws.spendings import DynamoSpendings
+
+    return DynamoSpendings(settings.records_table())
 
 
 @cache

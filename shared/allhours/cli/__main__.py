@@ -35,6 +35,8 @@ COMMANDS = {
     "rota": "Show the rota between two dates as a table, a calendar or a picture",
     "fairness": "Show how evenly duty is shared: hours, nights, weekends and holidays of each member",
     "staffing": "Say how many people each interval needs, and what one more would save",
+    "networks": "Show what each network can do: reads, answers, limits, windows, cost, needs",
+    "connect": "Lead through connecting a handle: credentials, webhook, and one read to prove it",
     "parse": "Turn a recorded answer or webhook body into items",
     "triage": "Show for each post its masked text, unit, priority and reason",
     "explain": "Say why an item went where it went, from the record",

@@ -80,7 +80,8 @@ def organisation_of(arguments: argparse.Namespace) -> Organisation:
     files: Sequence[Path] = arguments.organisation or [Path("organisation.yaml")]
     if files[0].suffix == ".json":
         return _compiled(files[0])
-    loaded = load(files, getattr(arguments, "at", None) or now())
+    connecting = getattr(arguments, "connecting", False)
+    loaded = load(files, getattr(arguments, "at", None) or now(), connecting=connecting)
     if loaded.organisation is None:
         others = len(loaded.mistakes) - 1
         more = f" (and {others} more: allhours check {' '.join(map(str, files))})" if others else ""

@@ -13,15 +13,17 @@ import holidays
 
 from allhours.cli.checks import covering_desks, moment, seconds
 from allhours.cli.duties import check_duties
+from allhours.cli.life_checks import check_lives, what_lives_mean
 from allhours.cli.organisation_schema import DAYS
 from allhours.cli.people_checks import check_people
 from allhours.cli.promise_checks import check_promises
-from allhours.cli.references import check_references, each_handle
+from allhours.cli.references import check_native_ids, check_references, each_handle
 from allhours.cli.shape import check_shape
 from allhours.cli.yaml_lines import Document, Mistake, read
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
 from allhours.domain.instants import tzdata_version
+from allhours.domain.life import Life
 from allhours.domain.organisation import Account, Organisation, Rule, TestPages, Unit
 from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.proof import OPERATIONS
@@ -49,10 +51,11 @@ class Loaded:
     lines: Mapping[tuple[str | int, ...], tuple[str, int]] = field(default_factory=dict)
 
 
-def load(files: Sequence[Path], at: datetime) -> Loaded:
+def load(files: Sequence[Path], at: datetime, *, connecting: bool = False) -> Loaded:
     """Read the files, a later one laid over the earlier, and check everything but the cover.
 
-    `at` chooses the years whose holidays are laid down, and where the search for double duties begins.
+    `at` chooses the years whose holidays are laid down, and where the search for double duties begins. While
+    `connecting`, native ids may be missing: the network is about to tell them.
     """
     document = Document()
     for path in files:
@@ -60,8 +63,10 @@ def load(files: Sequence[Path], at: datetime) -> Loaded:
     if not document.values:
         return _refused(document)
     broken = check_shape(document)
-    for check in (check_people, check_references, check_promises):
+    for check in (check_people, check_references, check_promises, check_lives):
         check(document, broken)
+    if not connecting:
+        check_native_ids(document, broken)
     if document.mistakes:
         return _refused(document)
     organisation = _organisation(document.values, hashlib.sha256(document.raw).hexdigest()[:12], at)
@@ -71,7 +76,7 @@ def load(files: Sequence[Path], at: datetime) -> Loaded:
     return Loaded(
         organisation=organisation,
         mistakes=(),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *what_lives_mean(document, organisation)),
         lines=document.lines,
     )
 
@@ -118,6 +123,12 @@ def _organisation(body: Mapping[str, Any], revision: str, at: datetime) -> Organ
             name: _duration(each["silent_after"]) for name, each in networks.items() if "silent_after" in each
         },
         retention=_duration(body.get("retention", "90d")),
+        daily_budgets=MappingProxyType(
+            {name: float(each["daily_budget"]) for name, each in networks.items() if "daily_budget" in each}
+        ),
+        lives=MappingProxyType(
+            {name: Life(each["life"]) for name, each in networks.items() if "life" in each}
+        ),
         escalation=MappingProxyType(
             {unit: _escalation(each, body) or operations for unit, each in body["units"].items()}
             | {OPERATIONS: operations}

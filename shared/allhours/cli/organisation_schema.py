@@ -10,7 +10,8 @@ import json
 import sys
 from typing import Any
 
-from allhours.networks import NETWORKS
+from allhours.domain.life import Life
+from allhours.networks import NETWORKS, RETIRED
 
 Schema = dict[str, Any]
 
@@ -106,7 +107,9 @@ _HANDLE = _object(
     "a handle with more than its name",
     {
         "handle": _HANDLE_NAME,
-        "native_id": _text("the network's id of it; X and Facebook need it"),
+        "native_id": _text(
+            "the network's id of it; `allhours connect` tells it, docs/networks.md who needs it"
+        ),
         "base_url": _BASE_URL,
         "listen": _list(_text("a word or #hashtag"), "brand words and hashtags to search for"),
         "secret": _text("name of the secret with its tokens; <network>/<account> where left out"),
@@ -294,7 +297,7 @@ _ACCOUNT = _object(
             "description": "its handles say nothing about the unit (the main account)",
         },
         "handles": {
-            **_object("where it is, by network", dict.fromkeys(NETWORKS, _HANDLES)),
+            **_object("where it is, by network", dict.fromkeys((*NETWORKS, *RETIRED), _HANDLES)),
             "x-noun": "network",
         },
     },
@@ -370,6 +373,16 @@ _NETWORK = _object(
     {
         "base_url": _BASE_URL,
         "silent_after": _duration("a page is sent when nothing was heard for so long"),
+        "daily_budget": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "paid reads or quota units a day: pages at 80 %, reading stops at 100 %",
+        },
+        "life": {
+            "enum": [life.value for life in Life],
+            "description": "where it is in its life with us: live, then listen_only, frozen, archived",
+            "default": Life.LIVE.value,
+        },
         "settings": {**_TEXTS, "description": "settings of each handle that does not say otherwise"},
     },
 )
@@ -401,7 +414,7 @@ SCHEMA: Schema = {
             "fallback_unit": _id("unit that decides where no rule does"),
             "company_duty": _id("member who is paged last (escalation's company_duty)"),
             "networks": {
-                **_object("by network", dict.fromkeys(NETWORKS, _NETWORK)),
+                **_object("by network", dict.fromkeys((*NETWORKS, *RETIRED), _NETWORK)),
                 "x-noun": "network",
             },
             "sites": _by_id(_SITE, "places where people work"),

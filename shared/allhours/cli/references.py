@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from allhours.cli.yaml_lines import Document, Place
 
-NEEDS_NATIVE_ID = ("x", "facebook")  # their calls name the handle by the network's id
 _FIRES = ("words", "hashtags", "patterns")
 REREAD_WITHIN = 30  # days; so long edits and deletions are looked for
 
@@ -25,6 +24,22 @@ REREAD_WITHIN = 30  # days; so long edits and deletions are looked for
 def check_references(document: Document, broken: set[Place]) -> None:
     """Tell every mistake that takes more than one value to see; what has the wrong shape is passed over."""
     _References(document, broken).all()
+
+
+def check_native_ids(document: Document, broken: set[Place]) -> None:
+    """Tell each handle without the id that its network's calls want; who connects it does not know it yet."""
+    checks = Checks(document, broken)
+    for unit in checks.ids("units"):
+        for account in checks.ids("units", unit, "accounts"):
+            for place, written in checks.each("units", unit, "accounts", account, "handles"):
+                network = str(place[-1])
+                wanted = network_module(network).capabilities.native_id
+                for inner, handle in each_handle(place, written):
+                    if wanted and not handle.get("native_id"):
+                        name = handle["handle"]
+                        told = f"{wanted}; `allhours connect` tells it"
+                        mend = f"{{handle: {name!r}, native_id: ...}}"
+                        checks.tell(inner, f"{name} needs its native_id on {network} ({told}): {mend}")
 
 
 class _References(Checks):
@@ -188,8 +203,6 @@ class _References(Checks):
             )
         for each in keys:
             seen.setdefault(each, place)
-        if network in NEEDS_NATIVE_ID and not handle.get("native_id"):
-            self.tell(place, f"{name} needs its native_id on {network}: {{handle: {name!r}, native_id: ...}}")
         if network == "feeds" and not (
             handle.get("base_url") or shared.get("base_url") or re.match(r"https?://", name)
         ):

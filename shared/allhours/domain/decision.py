@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     ROUTED = "routed"
     EDITED = "edited"
     DELETED = "deleted"
+    EXPIRED = "expired"
     FILTERED = "filtered"
     DUPLICATE = "duplicate"
     NAMED = "named"
@@ -98,7 +99,8 @@ class Decision:
 class Router:
     """Everything that decides: the organisation, its rules and the classifier, ready for many items.
 
-    `answer_windows` says by network how long after a private post it can be answered.
+    `answer_windows` says by network how long after a private post it can be answered, `short_lived` names the
+    networks whose words may be kept for a short time only: of what is filtered there, none are kept.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Router:
         organisation: Organisation,
         classifier: Classifier = no_classifier,
         answer_windows: Mapping[str, tuple[timedelta, ...]] = _NO_WINDOWS,
+        short_lived: frozenset[str] = frozenset(),
     ) -> None:
         """Compile the rules once."""
         from allhours.domain.staffed_clock import StaffedClock  # noqa: PLC0415 - a cold start need not wait for rotas
@@ -114,6 +117,7 @@ class Router:
         self._rules = Rules(organisation.rules)
         self._classifier = classifier
         self._answer_windows = answer_windows
+        self._short_lived = short_lived
         self._staffed = StaffedClock(organisation)
 
     def decide(
@@ -121,12 +125,14 @@ class Router:
     ) -> Decision:
         """Return what the item changes: tombstones win, then versions, then the conversation's case."""
         item = self._for_us(item)
-        if known and (known.deleted or (item.change is not Change.DELETED and item.version <= known.version)):
+        gone = item.change in {Change.DELETED, Change.EXPIRED}
+        if known and (known.deleted or (not gone and item.version <= known.version)):
             return Decision(
                 outcome=Outcome.DUPLICATE, reason="deleted before" if known.deleted else "known already"
             )
-        if item.change is Change.DELETED:
-            return self._delete(item, known, case, at)
+        if gone:
+            end = self._delete if item.change is Change.DELETED else self._expire
+            return end(item, known, case, at)
         if item.kind is Kind.PROFILE:
             return self._name(item, known, case, at)
         if known and known.case_id and case:
@@ -157,7 +163,8 @@ class Router:
     def _open(self, item: Item, was: Case | None, conversation_key: str, at: datetime) -> Decision:
         way = route(self.organisation, self._rules, item, None, self._classifier)
         if way.ignore:
-            entry = Entry(item=item, replaces=None, conversation_key=conversation_key)
+            kept = _without_words(item) if item.network in self._short_lived else item
+            entry = Entry(item=kept, replaces=None, conversation_key=conversation_key)
             return Decision(outcome=Outcome.FILTERED, entry=entry, reason=way.reason)
         return self._with_case(
             "case.opened", item, Case.opened(item, way, conversation_key, was), was, way, at
@@ -195,8 +202,12 @@ class Router:
             return Decision(outcome=Outcome.EDITED, entry=entry, reason="the author edited it")
         way = route(self.organisation, self._rules, item, case, self._classifier)
         own = item.author.author_id == case.author_id
-        after = replace(case.changed(), priority=min(case.priority, way.priority) if own else case.priority)
-        decision = self._with_case("item.edited", item, after, case, way, at)
+        event, after = "item.edited", case.changed()
+        if own and item.kind is Kind.REVIEW and case.state is State.CLOSED:  # to overwrite it is to answer us
+            event, after = "case.reopened", after.reopened_again(at).routed(way)
+        elif own:
+            after = replace(after, priority=min(case.priority, way.priority))
+        decision = self._with_case(event, item, after, case, way, at)
         if decision.entry is None:
             return decision
         entry = replace(decision.entry, replaces=known.version, told=known.told)
@@ -205,11 +216,8 @@ class Router:
     def _delete(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
         """Leave a tombstone, also for an item never heard of, so that a late copy of it stays out."""
         gone = replace(
-            item,
-            text="",
-            attachments=(),
+            _without_words(item),
             permalink="",
-            answer_needs=NO_ANSWER_NEEDS,
             author=Author(author_id=known.author_id if known and known.author_id else item.author.author_id),
             version=max(item.version, known.version + 1 if known else 0),  # so that no edit beside it wins
         )
@@ -238,6 +246,38 @@ class Router:
         )
         return Decision(
             outcome=Outcome.DELETED, entry=entry, case=after, case_was=case, reason="the author deleted it"
+        )
+
+    def _expire(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
+        """Take the words off the row of an item that its network lets us keep no longer; its case goes on."""
+        if known is None:
+            return Decision(outcome=Outcome.DUPLICATE, reason="gone already")
+        reason = "the network lets nobody keep it longer"
+        bare = replace(
+            _without_words(item),
+            answer_needs=item.answer_needs,  # ids, with which the case is answered still
+            author=Author(author_id=known.author_id),
+            version=max(item.version, known.version + 1),
+        )
+        entry = Entry(
+            item=bare,
+            replaces=known.version,
+            deleted=True,  # a later poll or edit of it must not bring the words back
+            case_id=known.case_id,
+            conversation_key=known.conversation_key,
+            told=known.told,
+        )
+        if case is None or case.case_id != known.case_id:
+            entry = replace(entry, event=_told_again(known, "item.expired", reason, at, step="expired"))
+            return Decision(outcome=Outcome.EXPIRED, entry=entry, reason=reason)
+        after = replace(case.changed(), author_handle="", author_name="")
+        event = self._event("item.expired", bare, after, at, reason=reason, step="expired")
+        return Decision(
+            outcome=Outcome.EXPIRED,
+            entry=replace(entry, event=event),
+            case=after,
+            case_was=case,
+            reason=reason,
         )
 
     def _name(self, item: Item, known: Known | None, case: Case | None, at: datetime) -> Decision:
@@ -373,7 +413,14 @@ class Router:
         return {name: value for name, value in body.items() if value}
 
 
-def _told_again(known: Known, event: str, reason: str, at: datetime) -> dict[str, Any] | None:
+def _without_words(item: Item) -> Item:
+    """Return the item without anything that somebody said."""
+    return replace(item, text="", attachments=(), answer_needs=NO_ANSWER_NEEDS)
+
+
+def _told_again(
+    known: Known, event: str, reason: str, at: datetime, *, step: str = "deleted"
+) -> dict[str, Any] | None:
     """Return an event for those who were told of the item before; None if nobody was."""
     if not known.told:
         return None
@@ -386,5 +433,5 @@ def _told_again(known: Known, event: str, reason: str, at: datetime) -> dict[str
         "event": event,
         "at": at.isoformat(timespec="milliseconds"),
         "reason": reason,
-        "step": "deleted",
+        "step": step,
     }

@@ -46,6 +46,10 @@ class Unreachable(NetworkError):
     """No answer, or the network's own failure (5xx): try again with the next poll."""
 
 
+class NotSent(Unreachable):
+    """No connection came about, so the request had no effect: name not resolved, refused, certificate bad."""
+
+
 class RateLimited(NetworkError):
     """Too many calls: leave, and come back at `retry_at`; never sleep in a function."""
 
@@ -53,6 +57,10 @@ class RateLimited(NetworkError):
         """Keep the instant from which the network will listen again."""
         super().__init__(network, detail, handle=handle)
         self.retry_at = retry_at
+
+
+class OverBudget(RateLimited):
+    """Today's ceiling for paid reads or quota units is reached: nothing more until `retry_at`."""
 
 
 class Refused(NetworkError):

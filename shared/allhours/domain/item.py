@@ -22,6 +22,7 @@ class Change(StrEnum):
     SAID = "said"
     EDITED = "edited"
     DELETED = "deleted"
+    EXPIRED = "expired"  # the network lets nobody keep its words any longer; the post itself is still there
 
 
 class Visibility(StrEnum):
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     QUOTE = "quote"
     MESSAGE = "message"
     ENTRY = "entry"
+    REVIEW = "review"
     PROFILE = "profile"  # what a look-up found out about an author; never opens a case
 
 
@@ -65,6 +67,8 @@ class Item:
     the brand's own post it names the customer as well, so that two customers never share a case. `handle` is
     the organisation's handle that heard it, `addressed` those of ours that the post names. `answer_needs` is
     what the network's reply call will ask for beyond the id (Bluesky: root and parent with their cids).
+    `rating` is that of a review, 1 (worst) to 5 stars, and 0 for anything else. `heard_by` is `webhook` or
+    `poll` where the network has both, for counting what one of them misses; it is on the way only, not kept.
     """
 
     network: str
@@ -84,8 +88,10 @@ class Item:
     permalink: str = ""
     addressed: tuple[str, ...] = ()
     attachments: tuple[str, ...] = ()
+    rating: int = 0
     answer_needs: Mapping[str, str] = field(default_factory=lambda: NO_ANSWER_NEEDS)
     masked: tuple[str, ...] = ()
+    heard_by: str = ""
 
     @property
     def key(self) -> str:
@@ -96,6 +102,10 @@ class Item:
     def conversation_key(self) -> str:
         """Return the key of the conversation across networks."""
         return f"{self.network}#{self.conversation_id}"
+
+
+NEEDS_A_PERSON = "needs a person: "
+"""How the reason begins of what a network tells of our own account, and only a person can mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +132,7 @@ Heard = Item | Skipped | Unreadable
 """What one post of a network's answer becomes."""
 
 
-_OPTIONAL = ("text", "language", "parent_id", "permalink")
+_OPTIONAL = ("text", "language", "parent_id", "permalink", "heard_by")
 
 
 def item_to_json(item: Item) -> dict[str, Any]:
@@ -147,6 +157,8 @@ def item_to_json(item: Item) -> dict[str, Any]:
         body["change"] = item.change.value
     if item.version:
         body["version"] = item.version
+    if item.rating:
+        body["rating"] = item.rating
     if item.visibility is not Visibility.PUBLIC:
         body["visibility"] = item.visibility.value
     body.update({name: value for name in _OPTIONAL if (value := getattr(item, name))})
@@ -180,11 +192,13 @@ def item_from_json(body: object) -> Item:
             kind=Kind(body["kind"]),
             change=Change(body.get("change", Change.SAID)),
             version=int(body.get("version", 0)),
+            rating=int(body.get("rating", 0)),
             visibility=Visibility(body.get("visibility", Visibility.PUBLIC)),
             text=str(body.get("text", "")),
             language=str(body.get("language", "")),
             parent_id=str(body.get("parent_id", "")),
             permalink=str(body.get("permalink", "")),
+            heard_by=str(body.get("heard_by", "")),
             addressed=tuple(map(str, body.get("addressed", ()))),
             attachments=tuple(map(str, body.get("attachments", ()))),
             masked=tuple(map(str, body.get("masked", ()))),

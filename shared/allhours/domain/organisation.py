@@ -15,6 +15,7 @@ from allhours.domain.changes import absences_of, overrides_of
 from allhours.domain.errors import BadInput
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
+from allhours.domain.life import Life
 from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.rota import Rota, UnitRota, compile_rota, pool
 from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
@@ -143,6 +144,8 @@ class Organisation:
     rules: tuple[Rule, ...]
     silent_after: Mapping[str, timedelta]
     retention: timedelta
+    daily_budgets: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    lives: Mapping[str, Life] = field(default_factory=lambda: MappingProxyType({}))
     escalation: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: MappingProxyType({}))
     sites: Mapping[str, Site] = field(default_factory=lambda: MappingProxyType({}))
     company_duty: str = ""
@@ -190,6 +193,10 @@ class Organisation:
             return preferred
         there = (name for name in accounts if any(h.network == network for h in self.accounts[name].handles))
         return next(there, accounts[0] if accounts else preferred if preferred in self.accounts else "")
+
+    def life_of(self, network: str) -> Life:
+        """Return where a network is in its life with us."""
+        return self.lives.get(network, Life.LIVE)
 
     def ours(self, network: str) -> frozenset[str]:
         """Return the ids and names of our own handles on a network, names without `@` and capitals."""
@@ -374,6 +381,8 @@ class Organisation:
             ],
             "silent_after": {name: int(after.total_seconds()) for name, after in self.silent_after.items()},
             "retention": int(self.retention.total_seconds()),
+            "daily_budgets": dict(self.daily_budgets),
+            "lives": {name: life.value for name, life in self.lives.items()},
             "escalation": {unit: [asdict(step) for step in steps] for unit, steps in self.escalation.items()},
             "sites": [
                 {
@@ -473,6 +482,8 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
         ),
         silent_after={name: timedelta(seconds=after) for name, after in body["silent_after"].items()},
         retention=timedelta(seconds=body["retention"]),
+        daily_budgets=MappingProxyType(dict(body.get("daily_budgets", {}))),
+        lives=MappingProxyType({name: Life(life) for name, life in body.get("lives", {}).items()}),
         escalation=MappingProxyType(
             {unit: tuple(Step(**step) for step in steps) for unit, steps in body["escalation"].items()}
         ),

@@ -33,6 +33,8 @@ class Why(StrEnum):
     DEAD_LETTER = "dead_letter"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a kind of page, no password
     NETWORK_SILENT = "network_silent"
+    BUDGET = "budget"
+    CONNECTION = "connection"
     BUNDLE = "bundle"
     TEST = "test"
     GAP_AHEAD = "gap_ahead"
@@ -183,11 +185,12 @@ def token_refused(error: NetworkError, at: datetime) -> Page:
     )
 
 
-def network_silent(network: str, handle: str, since: datetime, at: datetime) -> Page:
-    """Tell that a channel has said nothing for longer than the organisation finds normal.
+def network_silent(network: str, handle: str, since: datetime, at: datetime, *, awaited: float = 0.0) -> Page:
+    """Tell that a channel has said nothing for longer than the organisation, or chance, finds normal.
 
-    Once a day and handle.
+    Once a day and handle. `awaited` is how many conversations were to be expected, 0 where nobody knows.
     """
+    usual = f" In that time about {awaited:.0f} conversations begin as a rule.\n" if awaited else "\n"
     hours = int((at - since).total_seconds() // 3600)
     return Page(
         page_id=f"silent#{network}#{handle}#{at:%Y-%m-%d}",
@@ -203,8 +206,50 @@ def network_silent(network: str, handle: str, since: datetime, at: datetime) -> 
         subject=f"{network} {handle} is silent",
         story=(
             f"Nothing has been heard for {handle} on {network} "
-            f"since {since:%Y-%m-%d %H:%M} UTC ({hours} hours).\n"
+            f"since {since:%Y-%m-%d %H:%M} UTC ({hours} hours).{usual}"
             "Either nobody wrote, or we do not hear them.\nDo: see runbook heading “A network is silent”."
+        ),
+        at=at,
+    )
+
+
+def budget(network: str, whose: str, amount: str, day: str, at: datetime, *, over: bool) -> Page:
+    """Tell that paid reads or quota units run out, at four fifths and at the ceiling; once each a day."""
+    what = "is used up" if over else "is nearly used up"
+    then = "Nothing is read there until tomorrow" if over else "At the ceiling reading stops until tomorrow"
+    return Page(
+        page_id=f"budget#{network}#{whose}#{day}#{'over' if over else 'near'}",
+        why=Why.BUDGET,
+        severity="critical" if over else "warning",
+        unit="operations",
+        member="operations",
+        sms=_sms(f"BUDGET {network} {whose}"[:50], amount, "Raise networks.daily_budget, or find the cause"),
+        subject=f"The day's budget for {network} {what}",
+        story=(
+            f"{whose[:1].upper()}{whose[1:]} on {network} spent {amount} on {day}.\n"
+            f"{then}, unless `networks.{network}.daily_budget` in the organisation file is raised.\n"
+            "Do: see runbook heading “A budget runs out”."
+        ),
+        at=at,
+    )
+
+
+def connection(
+    network: str, handle: str, what: str, *, mend: str, stamp: str, at: datetime, soon: bool
+) -> Page:
+    """Tell that a token will run out, or that the network no longer calls our webhook; once for a `stamp`."""
+    return Page(
+        page_id=f"connection#{network}#{handle}#{stamp}",
+        why=Why.CONNECTION,
+        severity="critical" if soon else "warning",
+        unit="operations",
+        member="operations",
+        sms=_sms(f"CONNECTION {network} {handle}"[:50], what, mend),
+        subject=f"{network} {handle}: {what}"[:100],
+        story=(
+            f"{handle} on {network}: {what}.\n"
+            "Customers are still heard. If nobody does anything, they will not be.\n"
+            f"Do: {mend}. See runbook heading “A connection runs out”."
         ),
         at=at,
     )

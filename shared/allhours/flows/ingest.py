@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
 from allhours.domain.errors import Malformed, NetworkError, Refused, StaleCursor
-from allhours.domain.item import Heard, Item, Skipped, Unreadable
+from allhours.domain.item import NEEDS_A_PERSON, Heard, Item, Skipped, Unreadable
+from allhours.domain.life import Life, may_read
 from allhours.flows.guard import fits, guarded
 from allhours.flows.ports import DeadLetter
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.handle import Handle
+    from allhours.domain.page import Page
     from allhours.flows.cover_ports import Pages
     from allhours.flows.ports import Cursors, DeadLetters, ItemQueue
     from allhours.networks.contract import Source
 
 OWN_POST = "own post"
-LONGEST_LETTER = 400  # characters of an id in a dead letter's key
+LONGEST_LETTER = 400  # characters of an id in the key of a dead letter or page
 
 
 @dataclass(kw_only=True)
@@ -51,13 +53,27 @@ def ingest(
     intake: Intake,
     ours: frozenset[str],
     at: datetime,
+    heard_by: str = "",
+    life: Life = Life.LIVE,
 ) -> None:
-    """Read one handle to its end; a crash anywhere leaves the cursor where everything behind it is queued."""
+    """Read one handle to its end; a crash anywhere leaves the cursor where everything behind it is queued.
+
+    A network whose `life` allows no reading is not asked, and its cursor stays.
+    """
+    if not may_read(life).allowed:
+        return
     bookmark = cursors.load(handle)
     try:
         for fetched in source.fetch(handle, bookmark.cursor, at=at):
             queued = take_in(
-                fetched.heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at
+                fetched.heard,
+                queue=queue,
+                dead_letters=dead_letters,
+                pages=pages,
+                intake=intake,
+                ours=ours,
+                at=at,
+                heard_by=heard_by,
             )
             if fetched.cursor != bookmark.cursor or not bookmark.version:
                 bookmark = cursors.save(handle, bookmark, fetched.cursor, at=at, heard=queued > 0)
@@ -74,13 +90,15 @@ def take_in(
     *,
     queue: ItemQueue,
     dead_letters: DeadLetters,
+    pages: Pages,
     intake: Intake,
     ours: frozenset[str],
     at: datetime,
+    heard_by: str = "",
 ) -> int:
     """Guard and queue the items, keep what is unreadable by its id, count the rest.
 
-    Return how many were queued.
+    Return how many were queued. `heard_by` goes with each, see `Item`.
     """
     items: list[Item] = []
     letters: list[DeadLetter] = []
@@ -91,9 +109,11 @@ def take_in(
             case Item() if not fits(one):
                 letters.append(oversized_letter(one))
             case Item():
-                items.append(guarded(one))
+                items.append(replace(guarded(one), heard_by=heard_by) if heard_by else guarded(one))
             case Skipped():
                 intake.skipped[one.reason] += 1
+                if one.reason.startswith(NEEDS_A_PERSON):
+                    pages.call(_about_us(one, at))
             case Unreadable():
                 letters.append(unreadable_letter(one))
     if items:
@@ -104,6 +124,20 @@ def take_in(
     intake.masked += sum(1 for item in items if item.masked)
     intake.unreadable += len(letters)
     return len(items)
+
+
+def _about_us(told: Skipped, at: datetime) -> Page:
+    """Return the page about something that a network told of our own account; once a day."""
+    what = told.reason.removeprefix(NEEDS_A_PERSON)
+    return page.connection(
+        told.network,
+        told.native_id[:LONGEST_LETTER],
+        what,
+        mend=f"look at the account on {told.network}",
+        stamp=f"told#{what[:80]}#{at:%Y-%m-%d}",
+        at=at,
+        soon=False,
+    )
 
 
 def said_by(item: Item, ours: frozenset[str]) -> bool:

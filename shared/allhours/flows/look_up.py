@@ -52,7 +52,7 @@ def look_up(
         for author_id, author in found.items()
         for conversation in asked.get(author_id, ())
     ]
-    take_in(profiles, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at)
+    take_in(profiles, queue=queue, dead_letters=dead_letters, pages=pages, intake=intake, ours=ours, at=at)
 
 
 def _profile(handle: Handle, author: Author, conversation_id: str, at: datetime) -> Item:

@@ -121,10 +121,14 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Some of what is stored; `back_to` is where the next slice begins, None when there is no more."""
+    """Some of what is stored; `back_to` is where the next slice begins, None when there is no more.
+
+    `since` says from when on each item is kept, in the order of `items`.
+    """
 
     items: tuple[Item, ...]
     back_to: datetime | None = None
+    since: tuple[datetime, ...] = ()
 
 
 class KeptItems(Protocol):

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
-from allhours.domain.errors import BadSignature, Malformed, Refused
+from allhours.domain.errors import BadSignature, Busy, Malformed, RateLimited, Refused, Unreachable
+from allhours.domain.life import Life, may_read
 from allhours.flows.ingest import Intake, take_in
 from allhours.flows.ports import DeadLetter
+from allhours.networks.contract import Addressed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +44,13 @@ def receive(
     intake: Intake,
     ours: frozenset[str],
     at: datetime,
+    heard_by: str = "",
+    life: Life = Life.LIVE,
 ) -> Response:
     """Return 200 once everything is queued, 403 for a delivery that the network did not sign.
 
-    Anything raised is retried by it.
+    Anything raised is retried by it. A network whose `life` allows no reading is told 410, and greeted still:
+    who does not answer its challenge could not come back.
     """
     try:
         if delivery.method == "GET":
@@ -58,8 +63,19 @@ def receive(
     except BadSignature:
         intake.unsigned += 1  # anybody can send us anything: counted, no trouble of the network's
         return Response(status=403, body="not signed by the network")
+    if not may_read(life).allowed:
+        return Response(status=410, body="we listen here no more")
+    if isinstance(push, Addressed):
+        handles = push.addressed(delivery, handles)
     try:
         heard = push.unpack(delivery.body, handles, at=at)
+    except Refused as error:  # our token, which is needed to fetch it: the network delivers again
+        intake.troubles.append(error)
+        pages.call(page.token_refused(error, at))
+        raise
+    except (RateLimited, Unreachable) as error:  # what the delivery points to could not be fetched
+        intake.troubles.append(error)
+        raise Busy(str(error)) from error
     except Malformed as error:
         intake.troubles.append(error)
         intake.unreadable += 1
@@ -70,5 +86,14 @@ def receive(
         )
         dead_letters.park([letter], at=at)
         return Response(status=200, body="kept for a person")  # sending it again will not make it readable
-    take_in(heard, queue=queue, dead_letters=dead_letters, intake=intake, ours=ours, at=at)
+    take_in(
+        heard,
+        queue=queue,
+        dead_letters=dead_letters,
+        pages=pages,
+        intake=intake,
+        ours=ours,
+        at=at,
+        heard_by=heard_by,
+    )
     return Response(status=200)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allhours.domain.errors import NetworkError, StaleCursor
+from allhours.domain.errors import NetworkError, OverBudget, StaleCursor
 from allhours.flows.ingest import Intake, report, take_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from allhours.domain.handle import Handle
+    from allhours.domain.item import Heard
     from allhours.flows.cover_ports import Pages
     from allhours.flows.ports import Cursors, DeadLetters, ItemQueue, KeptItems
     from allhours.networks.contract import Rereader
@@ -40,15 +43,21 @@ def reread(
     border = young.back_to or at - YOUNG
     until = datetime.fromisoformat(bookmark.cursor["until"]) if bookmark.cursor.get("until") else border
     old = kept.opened(handle, since=at - OLD, until=min(until, border), most=MOST_OLD)
+    found, trouble = _as_far_as_it_goes(rereader.reread(handle, (*young.items, *old.items), at=at))
     try:
         take_in(
-            rereader.reread(handle, (*young.items, *old.items), at=at),
+            found,
             queue=queue,
             dead_letters=dead_letters,
+            pages=pages,
             intake=intake,
             ours=ours,
             at=at,
         )
+        if isinstance(trouble, OverBudget):
+            return  # the rest of the day's budget is for what is new; tomorrow goes on from here
+        if trouble:
+            raise trouble
         reached = {"until": old.back_to.isoformat()} if old.back_to else {}
         if reached != bookmark.cursor:
             cursors.save(handle, bookmark, reached, at=at, heard=False, part="reread")
@@ -56,3 +65,14 @@ def reread(
         intake.overtaken = True  # another call reads again at the same time; both have queued what they found
     except NetworkError as error:
         report(error, handle=handle, pages=pages, intake=intake, at=at)
+
+
+def _as_far_as_it_goes(answers: Iterator[Heard]) -> tuple[list[Heard], NetworkError | None]:
+    """Return what was found out before the network's trouble, if any: it has been paid for."""
+    found: list[Heard] = []
+    try:
+        for one in answers:
+            found.append(one)  # noqa: PERF402 - what came before an error counts
+    except NetworkError as trouble:
+        return found, trouble
+    return found, None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allhours.domain.decision import Outcome
 from allhours.domain.errors import BadInput, Busy
+from allhours.domain.item import Kind
 from allhours.flows.guard import guarded
 from allhours.flows.ports import Committed, World
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from allhours.domain.item import Item
     from allhours.flows.ports import Records
 
+WEBHOOK_LATE = timedelta(seconds=30)  # who calls us does so within seconds; polls come each minute, and bring
+# a post that the webhook never will before it is much older
+TOLD_BY_WEBHOOK = frozenset({Kind.COMMENT, Kind.MESSAGE, Kind.REVIEW})  # and what names us; searches are not
 TRIES = 4  # a case that two routers want changes hands within a write; four are enough for ten at once
 
 
@@ -31,6 +36,21 @@ class Routed:
     again: list[int] = field(default_factory=list[int])
     why_again: list[str] = field(default_factory=list[str])
     slowest_ms: float = 0.0
+    heard: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """Of networks that are polled and call us too: how many items each way brought first, or again."""
+
+    def reconcile(self, item: Item, outcome: Outcome, at: datetime) -> None:
+        """Count which way an item came; one that the webhook should have brought by now is missed by it."""
+        if not item.heard_by:
+            return
+        way = item.heard_by.title()
+        if outcome is Outcome.DUPLICATE:
+            self.heard[item.network, f"AgainBy{way}"] += 1
+        elif outcome in {Outcome.ROUTED, Outcome.FILTERED}:
+            self.heard[item.network, f"FirstBy{way}"] += 1
+            pushed = item.addressed or item.kind in TOLD_BY_WEBHOOK
+            if item.heard_by == "poll" and pushed and at - item.created_at > WEBHOOK_LATE:
+                self.heard[item.network, "MissedByWebhook"] += 1
 
 
 def route(items: Sequence[tuple[int, Item]], *, router: Router, records: Records, at: datetime) -> Routed:
@@ -62,6 +82,7 @@ def route(items: Sequence[tuple[int, Item]], *, router: Router, records: Records
             routed.why_again.append(str(error))
             continue
         routed.outcomes[outcome.value] += 1
+        routed.reconcile(item, outcome, at)
         if outcome is Outcome.ROUTED:
             routed.slowest_ms = max(routed.slowest_ms, (at - item.created_at).total_seconds() * 1000)
     return routed

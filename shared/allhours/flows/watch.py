@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from allhours.domain import page
 from allhours.domain.errors import AllhoursError
+from allhours.domain.life import may_read
 from allhours.flows.forward import send_pages
 
 if TYPE_CHECKING:
@@ -32,11 +33,16 @@ class Watched:
 def watch(
     *, organisation: Organisation, networks: tuple[str, ...], cursors: Cursors, pages: Pages, at: datetime
 ) -> Watched:
-    """Call a person for each handle that has been silent for longer than its network's limit."""
+    """Call a person for each handle that has been silent for longer than its network's limit.
+
+    Nobody expects anything of a network that is not read any more.
+    """
     silent, troubles = 0, list[str]()
     for handle in organisation.handles:
         limit = organisation.silent_after.get(handle.network)
         if limit is None or handle.network not in networks:
+            continue
+        if not may_read(organisation.life_of(handle.network)).allowed:
             continue
         try:
             heard_at = cursors.load(handle).heard_at

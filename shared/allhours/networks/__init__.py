@@ -11,28 +11,60 @@ if TYPE_CHECKING:
 
     from allhours.domain.handle import Handle
     from allhours.domain.item import Heard
-    from allhours.networks.contract import Capabilities, Credentials
+    from allhours.networks.contract import Capabilities, Connector, Credentials, Meter, Replier
     from allhours.networks.http import Http
 
     class NetworkModule:
-        """What a file in this package offers."""
+        """What a file in this package offers; a network without answers has no `answering`."""
 
         capabilities: Capabilities
 
         @staticmethod
-        def connect(credentials: Credentials, http: Http, *, app_secret: str) -> object:
+        def connect(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> object:
             """Return the network, ready to read; nothing is asked of it or of the secrets yet."""
+
+        @staticmethod
+        def answering(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Replier:
+            """Return the network, ready to answer; nothing is asked of it or of the secrets yet."""
+            ...
+
+        @staticmethod
+        def setting_up(credentials: Credentials, http: Http, *, app_secret: str) -> Connector:
+            """Return what leads through the network's setup; nothing is asked of it or of the secrets yet."""
+            ...
 
         parse: Callable[[bytes, Handle, datetime], tuple[Heard, ...]]
 
 
-NETWORKS = ("x", "facebook", "mastodon", "bluesky", "feeds")
-"""Every network; the name is the file's, the function's (`ingest_<name>`) and the organisation file's."""
+NETWORKS = (
+    "x",
+    "facebook",
+    "instagram",
+    "threads",
+    "whatsapp",
+    "mastodon",
+    "bluesky",
+    "reddit",
+    "youtube",
+    "tiktok",
+    "telegram",
+    "linkedin",
+    "discourse",
+    "googleplay",
+    "appstore",
+    "googlebusiness",
+    "trustpilot",
+    "feeds",
+)
+"""Every network that is alive; the file, the function (`ingest_<name>`) and the organisation call it so."""
+
+RETIRED = ("myspace",)
+"""Networks in the last state of their life: an organisation may keep what they said, and nothing is read."""
 
 
 def network_module(name: str) -> NetworkModule:
     """Return one network's file; only this one is imported, so a cold start pays for no other."""
-    if name not in NETWORKS:
-        message = f"no network is called {name!r}; there are {', '.join(NETWORKS)}"
+    if name not in NETWORKS and name not in RETIRED:
+        message = f"no network is called {name!r}; there are {', '.join((*NETWORKS, *RETIRED))}"
         raise KeyError(message)
     return cast("NetworkModule", import_module(f"allhours.networks.{name}"))

@@ -42,8 +42,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from allhours.domain.errors import Malformed, NetworkError, Unreachable
 from allhours.domain.item import Change, Heard, Item, Visibility
-from allhours.networks._bluesky_fields import NETWORK, indexed_at, look, stamp, uri_in
-from allhours.networks._bluesky_posts import (
+from allhours.networks._bluesky.fields import NETWORK, indexed_at, look, stamp, uri_in
+from allhours.networks._bluesky.posts import (
     REASONS,
     chat_event,
     found_post,
@@ -52,17 +52,18 @@ from allhours.networks._bluesky_posts import (
     post,
     thread,
 )
-from allhours.networks._bluesky_session import NotThere, Session
-from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
+from allhours.networks._bluesky.session import NotThere, Session
+from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched, yes
 from allhours.networks.paging import FetchedPosts, Marks, newest_first, read_streams, seen_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from allhours.domain.handle import Handle
+    from allhours.networks.contract import Connector, Meter, Replier
     from allhours.networks.http import Http
 
-__all__ = ["Bluesky", "capabilities", "connect", "parse"]
+__all__ = ["Bluesky", "answering", "capabilities", "connect", "parse", "setting_up"]
 
 PAGES = 10  # per stream and poll: a burst of 1,000 in one go, the rest with the next polls
 PAGE = 100  # the lexicon's most
@@ -81,15 +82,17 @@ capabilities = Capabilities(
     base_url="https://bsky.social",
     reads=("notifications", "re-walk of notifications", "search", "direct messages", "re-read of kept posts"),
     polls_every=timedelta(seconds=60),
-    edits="found by re-reading kept posts: another cid",
-    deletes="found by re-reading kept posts: left out; direct messages: told by the chat log",
-    private_items="direct messages, with an app password that allows them",
-    replies="public replies to any post that does not limit who may reply",
-    private_replies="direct messages, if the recipient lets us write",
-    hides="replies below our own posts, by a threadgate",
+    edits=yes("by re-reading kept posts: another cid"),
+    deletes=yes("by re-reading kept posts: left out; direct messages: told by the chat log"),
+    private_items=yes("direct messages, with an app password that allows them"),
+    replies=yes("to any post whose author lets us reply"),
+    private_replies=yes("direct messages"),
+    moves_to_private=yes("a direct message, if the customer takes messages from us"),
+    hides=yes("replies below our own posts, by a threadgate; at most 300 in a thread"),
+    withdraws=yes("posts; a direct message can be deleted for oneself only"),
     length="300 graphemes and 3,000 bytes; direct messages 1,000 graphemes and 10,000 bytes",
-    found_again="by its own record key (getRecord); direct messages by reading the conversation",
-    idempotent_replies=True,
+    found_again=yes("by its own record key (getRecord); direct messages by reading the conversation"),
+    idempotent_replies=True,  # posts by their record key; direct messages are not, and are looked for
     needs=("an account", "an app password that allows direct messages"),
     secret_fields=("identifier", "app_password"),
     optional_secret_fields=("accessJwt", "refreshJwt", "did", "pds"),  # written by us beside the others
@@ -99,6 +102,8 @@ capabilities = Capabilities(
         "OAuth: an app password is simpler for a server",
         "seen marks: they belong to the people in the app",
         "reactions and group events in chats: nobody's words",
+        "answers in a group's chat: others than the customer would read them",
+        "the profile's label `bot`: people write; set it by hand for an account that answers by itself",
         "replies more than ten levels below a kept post: neither notified nor re-read",
     ),
     api_pages=(
@@ -107,15 +112,34 @@ capabilities = Capabilities(
         "https://docs.bsky.app/docs/api/app-bsky-feed-get-posts",
         "https://docs.bsky.app/docs/api/app-bsky-feed-get-post-thread",
         "https://docs.bsky.app/docs/api/chat-bsky-convo-get-log",
+        "https://docs.bsky.app/docs/api/com-atproto-repo-put-record",
+        "https://docs.bsky.app/docs/api/chat-bsky-convo-send-message",
+        "https://docs.bsky.app/docs/advanced-guides/post-richtext",
         "https://docs.bsky.app/docs/advanced-guides/rate-limits",
     ),
 )
 
 
-def connect(credentials: Credentials, http: Http, *, app_secret: str = "") -> Bluesky:
-    """Return Bluesky, ready to read; it has no app of its own, so `app_secret` is not used."""
-    del app_secret
+def connect(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Bluesky:
+    """Return Bluesky, ready to read; it has no app of its own and costs nothing."""
+    del app_secret, meter
     return Bluesky(credentials, http)
+
+
+def answering(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Replier:
+    """Return Bluesky, ready to answer."""
+    from allhours.networks._bluesky.answers import BlueskyAnswers
+
+    del app_secret, meter
+    return BlueskyAnswers(credentials, http)
+
+
+def setting_up(credentials: Credentials, http: Http, *, app_secret: str) -> Connector:
+    """Return what leads through Bluesky's setup."""
+    from allhours.networks._bluesky.setup import BlueskySetup
+
+    del app_secret
+    return BlueskySetup(credentials, http)
 
 
 class Bluesky:

@@ -3,10 +3,12 @@
 Written from RFC 9110 (conditional requests, redirects, Retry-After), RFC 4287 (Atom), RFC 4685 (threads), the
 RSS 2.0 specification, JSON Feed 1.0 and 1.1, and feedparser's documentation; the pages stand in the manifest.
 
-One handle is one feed. `base_url` is its whole address; where the address is itself a secret, `base_url` is
-any name for it, and the secret's `address` is asked. Settings of a handle: `private: allowed` lets this feed,
-and only on its own host, be on a private address (an intranet forum, the local run); `own_authors` names our
-own authors, comma-separated.
+One handle is one feed, or one Ning community. `base_url` is the feed's whole address; where the address is
+itself a secret, `base_url` is any name for it, and the secret's `address` is asked. With `community: ning`
+(or `https://<name>.ning.com`) it is the community's address, whose forum and blog are read, or that of one
+topic (`/forum/topics/<slug>`). Settings of a handle: `private: allowed` lets this feed, and only on its own
+host, be on a private address (an intranet forum, the local run); `own_authors` names our own authors,
+comma-separated.
 
 A post is skipped as `own post`, because it `names none of the words` (of `listen`), because it has `no words`
 (a bare enclosure, an empty entry), or as `shown twice` (an earlier state of an entry that its feed still
@@ -26,11 +28,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import SplitResult, urldefrag, urljoin, urlsplit
 
 from allhours.domain.errors import NetworkError, RateLimited, Refused, Unreachable
-from allhours.networks._feeds_entries import NETWORK, read_document
-from allhours.networks._feeds_posts import OLDEST, oldest_first, shown_in, threads, without_scheme
-from allhours.networks._feeds_window import digest, sift
+from allhours.networks._feeds.entries import NETWORK, read_document
+from allhours.networks._feeds.ning import alternates, feeds_of, is_community, looks_lost
+from allhours.networks._feeds.posts import OLDEST, oldest_first, shown_in, threads, without_scheme
+from allhours.networks._feeds.window import digest, sift
 from allhours.networks._public_only import NotPublic, public_only
-from allhours.networks.contract import Capabilities, Fetched
+from allhours.networks.contract import Capabilities, Fetched, no, yes
 from allhours.networks.http import Http, Reply, retry_after
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
     from allhours.domain.handle import Handle
     from allhours.domain.item import Heard
-    from allhours.networks.contract import Credentials, Cursor
+    from allhours.networks.contract import Connector, Credentials, Cursor, Meter
 
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, "
@@ -55,16 +58,18 @@ capabilities = Capabilities(
     name=NETWORK,
     title="Feeds (RSS, Atom, JSON Feed, Ning)",
     base_url="the feed's own address",
-    reads=("feed",),
+    reads=("feed", "forum and blog of a Ning community"),
     polls_every=timedelta(minutes=5),
-    edits="told by a later `updated` or by changed words under the same id",
-    deletes="never told: an entry that drops out of the feed is no deletion",
-    private_items="none; a feed behind a password is for its members",
-    replies="not possible: staff answer at the entry's own page",
-    private_replies="not possible",
-    hides="not possible",
+    edits=yes("a later `updated`, or other words under the same id"),
+    deletes=no("a feed has no word for it: entries just drop out"),
+    private_items=no("there are none; a feed behind a password is for its members"),
+    replies=no("a feed takes none: staff answer at the entry's own page"),
+    private_replies=no("there are no private items"),
+    moves_to_private=no("a feed takes no messages"),
+    hides=no("a feed takes no orders"),
+    withdraws=no("nothing is sent"),
     length="an extract of 2,000 characters is kept, with the link",
-    found_again="nothing is sent",
+    found_again=no("nothing is sent"),
     idempotent_replies=False,
     needs=("nothing; for some feeds a password or an address that is itself a secret",),
     secret_fields=(),
@@ -73,7 +78,7 @@ capabilities = Capabilities(
         "WebSub: a lease to renew per feed, and polling beside it; every five minutes is enough for blogs",
         "comment feeds that an entry points to: name each as a handle of its own",
         "Ning's REST API: old, and whether it still answers is unconfirmed; its feeds are read",
-        "MySpace: nothing is left to integrate",
+        "Ning's activity feed: it tells of what the forum and the blog feeds say",
     ),
     api_pages=(
         "https://www.rfc-editor.org/rfc/rfc9110",
@@ -86,10 +91,18 @@ capabilities = Capabilities(
 )
 
 
-def connect(credentials: Credentials, http: Http, *, app_secret: str = "") -> Feeds:
+def connect(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Feeds:
     """Return the network; `http` serves feeds that may be private, all others have a way of their own."""
-    del app_secret  # feeds call no webhook
+    del app_secret, meter  # feeds call no webhook and cost nothing
     return Feeds(credentials, public=Http(public_only()), anywhere=http)
+
+
+def setting_up(credentials: Credentials, http: Http, *, app_secret: str) -> Connector:
+    """Return what leads through a feed's setup."""
+    from allhours.networks._feeds.setup import FeedsSetup
+
+    del app_secret
+    return FeedsSetup(Feeds(credentials, public=Http(public_only()), anywhere=http))
 
 
 def parse(body: bytes, handle: Handle, at: datetime) -> tuple[Heard, ...]:
@@ -111,32 +124,57 @@ class Feeds:
 
     def fetch(self, handle: Handle, cursor: Cursor, *, at: datetime) -> Iterator[Fetched]:
         """Yield what the feed shows and has not shown before, at most `MOST_AT_ONCE` a run, oldest first."""
-        marks: Mapping[str, Any] = cursor.get("feed", {})
+        if not is_community(handle):
+            yield from self._read("feed", handle.base_url, handle, cursor, at)
+            return
+        for name, address in feeds_of(handle, cursor).items():
+            for step in self._read(name, address, handle, cursor, at):
+                cursor = step.cursor
+                yield step
+        if looks_lost(handle, cursor, at):
+            named = self._named_by_its_page(handle)
+            yield Fetched(cursor={**cursor, "found": {"at": int(at.timestamp()), "feeds": list(named)}})
+
+    def _read(
+        self, name: str, address: str, handle: Handle, cursor: Cursor, at: datetime
+    ) -> Iterator[Fetched]:
+        """Yield the steps of one feed, whose marks stand in the cursor under a name."""
+        marks: Mapping[str, Any] = cursor.get(name, {})
         of = digest(without_scheme(handle.base_url), length=16)
         if marks.get("of") != of:  # another address: its ids, validators and 410 are its own
             marks = {"of": of}
         if marks.get("gone") or float(marks.get("not_before", 0)) > at.timestamp():
             return
-        marks = {name: value for name, value in marks.items() if name != "not_before"}
+        marks = {key: value for key, value in marks.items() if key != "not_before"}
         try:
-            for heard, after in self._steps(handle, marks, at):
-                if after != cursor.get("feed"):
-                    cursor = {"feed": after}
+            for heard, after in self._steps(address, handle, marks, at):
+                if after != cursor.get(name):
+                    cursor = {**cursor, name: after}
                 yield Fetched(heard=heard, cursor=cursor)
         except RateLimited as error:
             rests = {**marks, "not_before": int(error.retry_at.timestamp())}
-            yield Fetched(cursor={"feed": rests}, trouble=error)
+            yield Fetched(cursor={**cursor, name: rests}, trouble=error)
         except Unreachable as error:
             yield Fetched(cursor=cursor, trouble=error)
         except _GoneError as error:
-            yield Fetched(cursor={"feed": {"of": of, "gone": True}}, trouble=error)
+            yield Fetched(cursor={**cursor, name: {"of": of, "gone": True}}, trouble=error)
         except NetworkError as error:
-            yield self._set_back(handle, marks, error, at)
+            after, trouble = self._set_back(handle, marks, error, at)
+            yield Fetched(cursor={**cursor, name: after}, trouble=trouble)
+
+    def _named_by_its_page(self, handle: Handle) -> tuple[str, ...]:
+        """Return the feeds that a community's own page names; none when it cannot be read."""
+        try:
+            address, auth = self._address(handle, handle.base_url)
+            answer, asked, _ = self._ask(handle, {}, address, auth)
+        except NetworkError:  # what is wrong has been told of each feed
+            return ()
+        return alternates(answer.body, asked)
 
     def _steps(
-        self, handle: Handle, marks: Mapping[str, Any], at: datetime
+        self, address: str, handle: Handle, marks: Mapping[str, Any], at: datetime
     ) -> Iterator[tuple[tuple[Heard, ...], Mapping[str, Any]]]:
-        address, auth = self._address(handle)
+        named, (address, auth) = address, self._address(handle, address)
         try:
             answer, asked, lasting = self._ask(handle, marks, address, auth)
             _check(answer, handle, at)
@@ -159,7 +197,7 @@ class Feeds:
             return
         document = read_document(
             answer.body,
-            address=handle.base_url,
+            address=named,
             content_type=answer.headers.get("content-type", ""),
             location=answer.url,
             handle=handle.handle,
@@ -179,13 +217,13 @@ class Feeds:
             after |= _rest(answer, after, at)
         yield sifted.heard, {name: value for name, value in after.items() if value}
 
-    def _address(self, handle: Handle) -> tuple[str, tuple[str, str] | None]:
+    def _address(self, handle: Handle, named: str) -> tuple[str, tuple[str, str] | None]:
         """Return the address to ask, and the name and password where the feed wants them."""
         if not handle.secret:
-            return handle.base_url, None
+            return named, None
         fields = self._credentials.read(handle.secret)
         auth = (fields["user"], fields.get("password", "")) if fields.get("user") else None
-        return fields.get("address") or handle.base_url, auth
+        return fields.get("address") or named, auth
 
     def _ask(
         self, handle: Handle, marks: Mapping[str, Any], address: str, auth: tuple[str, str] | None
@@ -234,8 +272,10 @@ class Feeds:
             ) from None
 
     @staticmethod
-    def _set_back(handle: Handle, marks: Mapping[str, Any], error: NetworkError, at: datetime) -> Fetched:
-        """Return the trouble, with a longer rest after each failure."""
+    def _set_back(
+        handle: Handle, marks: Mapping[str, Any], error: NetworkError, at: datetime
+    ) -> tuple[Mapping[str, Any], NetworkError]:
+        """Return the marks with a longer rest after each failure, and the trouble."""
         failures = int(marks.get("failures", 0)) + 1
         after: dict[str, Any] = {**marks, "failures": failures}
         if failures >= MANY_FAILURES:
@@ -245,7 +285,7 @@ class Feeds:
         if isinstance(error, _MissingError):
             kind = Refused if failures == TELL_AFTER else Unreachable
             trouble = kind(NETWORK, error.detail, handle=handle.handle)
-        return Fetched(cursor={"feed": after}, trouble=trouble)
+        return after, trouble
 
 
 # What an answer says besides the feed

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 
 import requests
+from requests.exceptions import ConnectTimeout
+from urllib3.exceptions import NewConnectionError, SSLError
 
-from allhours.domain.errors import Malformed, Refused, Unreachable
+from allhours.domain.errors import Malformed, NotSent, Refused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from allhours.domain.handle import Handle
 
 CONNECT_WITHIN = 3.05  # seconds; just over a TCP retransmission, as requests' documentation advises
 READ_WITHIN = 10.0  # seconds between two bytes
@@ -33,7 +38,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    url: str
+    url: str = field(repr=False)  # some networks want the token in it
 
     def json(self) -> Any:  # noqa: ANN401 - foreign JSON, checked by `parse`
         """Return the body as JSON; `ValueError` when it is none (a block page in HTML, say)."""
@@ -64,8 +69,9 @@ class Http:
     ) -> Reply:
         """Make one request.
 
-        `Unreachable` for anything without a whole answer, `Malformed` for one that is too large, `Refused`
-        when a header cannot be written: what goes wrong in one of ours is the secret it carries.
+        `NotSent` when no connection came about, `Unreachable` for anything else without a whole answer,
+        `Malformed` for one that is too large, `Refused` when a header cannot be written: what goes wrong in
+        one of ours is the secret it carries.
         """
         latin = all(ord(character) <= 0xFF for character in "".join(auth or ()))  # noqa: PLR2004 - Latin-1's end
         if not latin or not all(map(_HEADER.fullmatch, (headers or {}).values())):
@@ -92,9 +98,20 @@ class Http:
                 )
         except requests.RequestException as error:
             # the exception's own text may carry the address with its query, so only its kind is told
-            raise Unreachable(network, f"no answer ({type(error).__name__})", handle=handle) from None
+            kind = NotSent if _never_left(error) else Unreachable
+            raise kind(network, f"no answer ({type(error).__name__})", handle=handle) from None
         finally:
             self._session.cookies.clear()
+
+
+def _never_left(error: requests.RequestException) -> bool:
+    """Return whether the request cannot have reached the network."""
+    if isinstance(error, ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    # TLS may also fail after the request went out; a certificate that is turned down comes before it for sure
+    cause = reason.args[0] if isinstance(reason, SSLError) and reason.args else None
+    return isinstance(reason, NewConnectionError) or isinstance(cause, SSLCertVerificationError)
 
 
 def _read(network: str, handle: str, answer: requests.Response) -> bytes:
@@ -117,3 +134,11 @@ def retry_after(value: str, at: datetime, *, otherwise: timedelta) -> datetime:
         return max(at, parsedate_to_datetime(value).astimezone(UTC))
     except (ValueError, TypeError, IndexError):
         return at + otherwise
+
+
+def host_for(handle: Handle, usual: str, other: str) -> str:
+    """Return a network's other host (for tokens, say), or the handle's own server where it has one.
+
+    A self-hosted server, or a stand-in, serves the paths of every host.
+    """
+    return other if handle.base_url == usual else handle.base_url

@@ -19,40 +19,46 @@ all answers in the same thread). Without it (deleted, too large) the parent's ad
 in.
 
 It does not stream (Lambda), take Web Push (encrypted, one per token), read conversations (mentions show the
-same posts), change the notification policy (`drop` loses private mentions for good), or read
-polls. Answers right below our own posts that drop our @handle are not found. Skipped posts name one of the
-reasons in `_mastodon_posts`.
+same posts), change the notification policy (`drop` loses private mentions for good), or read polls. Answers
+right below our own posts that drop our @handle are not found. Skipped posts name one of the reasons in
+`_mastodon.posts`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
-from allhours.domain.errors import Malformed, RateLimited, Refused
 from allhours.domain.item import Change, Heard, Item, Skipped, Unreadable
-from allhours.networks._mastodon_posts import (
+from allhours.networks._mastodon.posts import (
     NETWORK,
-    SPEECH,
     TO_OTHERS,
     Knot,
-    heard_last_status,
-    heard_notification,
     heard_status,
     milliseconds,
     parse,
     placed,
-    said_at,
     thread,
 )
-from allhours.networks._mastodon_server import SCOPES, CrashedError, Server
-from allhours.networks.contract import Capabilities, Credentials, Cursor, Fetched
-from allhours.networks.paging import FetchedPosts, Marks, instant_of, newest_first, read_streams, seen_key
+from allhours.networks._mastodon.server import SCOPES, Limits, Server, server_of
+from allhours.networks._mastodon.streams import Reading, context_of, own_id
+from allhours.networks.contract import (
+    Capabilities,
+    Connector,
+    Credentials,
+    Cursor,
+    Fetched,
+    Meter,
+    Replier,
+    no,
+    yes,
+)
+from allhours.networks.paging import Marks, read_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,14 +66,9 @@ if TYPE_CHECKING:
     from allhours.domain.handle import Handle
     from allhours.networks.http import Http
 
-__all__ = ["Mastodon", "capabilities", "connect", "parse"]
+__all__ = ["Mastodon", "answering", "capabilities", "connect", "parse", "setting_up"]
 
-PAGE = 40  # entries, which every list allows; also the overlap, so an idle poll costs two calls
-PAGES = 5  # a stream and poll: with 60 s polls far below the 300 paged reads in 15 minutes
 BATCH = 20  # statuses a re-read: servers may cut longer lists, and what is missing would look deleted
-FIRST = "0"  # sorts before every id, number or ULID, on the server that does the sorting
-LOOKS_BACK = timedelta(hours=1)  # into a search, because other servers' posts arrive late
-ABSENT_FOR = timedelta(days=1)  # until we ask again for what a server lacks: it may have been updated
 
 capabilities = Capabilities(
     name=NETWORK,
@@ -75,14 +76,16 @@ capabilities = Capabilities(
     base_url="https://mastodon.social",
     reads=("mentions", "filtered private mentions", "hashtags", "search", "threads of kept posts"),
     polls_every=timedelta(seconds=60),
-    edits="told by some servers, else found by reading kept posts again; the version is edited_at in ms",
-    deletes="found by reading kept posts again: 404",
-    private_items="statuses of visibility direct; readable by the servers' administrators",
-    replies="public, unlisted, followers or direct; never wider than the parent, always sent explicitly",
-    private_replies="a direct status that mentions the person",
-    hides="no",
-    length="graphemes of warning and text, URL 23, @user@host as @user; /api/v2/instance has the limit (500)",
-    found_again="in the parent's context or our own newest statuses, by in_reply_to_id",
+    edits=yes("told by some servers, else found by reading kept posts again; edited_at is the version"),
+    deletes=yes("found by reading kept posts again: 404"),
+    private_items=yes("statuses of visibility direct; the servers' administrators can read them"),
+    replies=yes("in the parent's own visibility, always sent explicitly and never wider"),
+    private_replies=yes("a direct status that mentions the person and nobody else"),
+    moves_to_private=yes("a direct status below the public one"),
+    hides=no("no server hides an answer below a post of ours"),
+    withdraws=yes("copies on other servers may stay"),
+    length="graphemes of the whole text, a link 23, @user@host as @user; 500, or what the server allows",
+    found_again=yes("in the parent's thread, else among our newest statuses, by what they answer"),
     idempotent_replies=False,  # Idempotency-Key: an hour on Mastodon, ignored elsewhere
     needs=("an account on the server", f"an access token of it with {SCOPES}"),
     secret_fields=("access_token",),
@@ -92,21 +95,43 @@ capabilities = Capabilities(
         "conversations: the same posts come as mentions",
         "replies without our @handle directly under our own posts: nothing tells of them",
         "polls: votes are not speech",
+        "edits of our own answers: what was approved stays as it was sent, or is deleted",
+        "content warnings and pictures in our answers: an answer is text",
+        "the notification policy: it is the account owner's choice, and health tells when it loses posts",
     ),
     api_pages=(
         "https://docs.joinmastodon.org/methods/notifications/",
         "https://docs.joinmastodon.org/methods/timelines/#tag",
         "https://docs.joinmastodon.org/methods/search/",
         "https://docs.joinmastodon.org/methods/statuses/",
+        "https://docs.joinmastodon.org/methods/apps/",
+        "https://docs.joinmastodon.org/methods/oauth/",
+        "https://docs.joinmastodon.org/methods/instance/#v2",
         "https://docs.joinmastodon.org/api/rate-limits/",
     ),
 )
 
 
-def connect(credentials: Credentials, http: Http, *, app_secret: str) -> Mastodon:
+def connect(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Mastodon:
     """Return the network, ready to read."""
-    del app_secret  # servers do not call us
+    del app_secret, meter  # servers do not call us, and charge nothing
     return Mastodon(credentials, http)
+
+
+def answering(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Replier:
+    """Return the network, ready to answer."""
+    from allhours.networks._mastodon.answers import Answers
+
+    del app_secret, meter
+    return Answers(credentials, http)
+
+
+def setting_up(credentials: Credentials, http: Http, *, app_secret: str) -> Connector:
+    """Return what leads through a server's setup."""
+    from allhours.networks._mastodon.setup import Setup
+
+    del app_secret
+    return Setup(credentials, http)
 
 
 class Mastodon:
@@ -118,10 +143,11 @@ class Mastodon:
         """Ask nothing yet."""
         self._credentials = credentials
         self._http = http
+        self._limits = Limits()
 
     def fetch(self, handle: Handle, cursor: Cursor, *, at: datetime) -> Iterator[Fetched]:
         """Yield mentions, filtered ones too, and what the handle listens for; `Refused` without a token."""
-        reading = _Reading(self._server(handle, at))
+        reading = Reading(server_of(self._credentials, self._http, handle, at), self._limits)
         streams: dict[str, Callable[[Marks], Iterable[tuple[tuple[Heard, ...], Marks]]]] = {
             "mentions": reading.mentions,
             "requests": reading.requests,
@@ -133,7 +159,7 @@ class Mastodon:
 
     def reread(self, handle: Handle, kept: Sequence[Item], *, at: datetime) -> Iterator[Heard]:
         """Yield edits and deletions of the kept posts, then what was said below them."""
-        server = self._server(handle, at)
+        server = server_of(self._credentials, self._http, handle, at)
         heard_here = [
             item for item in kept if item.handle == handle.handle and "status_id" in item.answer_needs
         ]
@@ -149,193 +175,15 @@ class Mastodon:
             if isinstance(heard, Unreadable):
                 yield heard
             elif isinstance(heard, Item) and heard.version > item.version:
-                yield replace(heard, conversation_id=item.conversation_id, parent_id=item.parent_id)
-        yield from _below(server, there, known={item.native_id for item in kept})
-
-    def _server(self, handle: Handle, at: datetime) -> Server:
-        token = self._credentials.read(handle.secret).get("access_token", "")
-        if not token:
-            raise Refused(NETWORK, f"secret {handle.secret} has no access_token", handle=handle.handle)
-        return Server(handle=handle, at=at, token=token, http=self._http)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forward:
-    """One page of a stream that is read forwards: (mark, key, heard) oldest first, and the mark behind it."""
-
-    entries: tuple[tuple[str, str, Heard], ...]
-    newer: str
-    rests_until: datetime | None = None
-
-
-def forwards(
-    marks: Marks, *, read: Callable[[str], Forward], budget: int = PAGES
-) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-    """Yield (posts, marks) a page at a time until nothing is newer or `budget` pages are spent.
-
-    `read("")` is the newest page, `read(mark)` the page right behind the mark. `trail` keeps (mark, key) of
-    the newest 40 entries, oldest first; every poll begins behind its oldest. The first takes one page, for
-    history is nobody's case. A page that spent its bucket is yielded before `RateLimited` ends the walk.
-    """
-    trail = [(mark, key) for mark, key in marks.get("trail", ())]
-    known = {key for _mark, key in trail}
-    mark = trail[0][0] if trail else ""
-    walked, ahead = trail[:1], trail[1:]
-    for _ in range(budget):
-        page = read(mark)
-        walked += [(entry, key) for entry, key, _heard in page.entries]
-        passed = {entry for entry, _key, _heard in page.entries}
-        ahead = [step for step in ahead if step[0] not in passed] if page.entries else []
-        fresh = tuple(heard for _entry, key, heard in page.entries if key not in known)
-        yield fresh, _trail([*walked, *ahead] or [(FIRST, "")])
-        if page.rests_until:
-            raise RateLimited(NETWORK, "the last call of this window is spent", retry_at=page.rests_until)
-        if not trail or not page.entries:
-            return
-        mark = page.newer
-
-
-def _trail(steps: list[tuple[str, str]]) -> Marks:
-    return {"trail": [list(step) for step in steps[-PAGE:]]}
-
-
-def _key(heard: Heard, body: object) -> str:
-    """Return what makes one state of one post; a broken one has its own, so that its mended form is heard."""
-    if not isinstance(heard, Unreadable):
-        return seen_key(heard)
-    name = heard.native_id or sha256(repr(body).encode(errors="replace")).hexdigest()[:16]
-    return f"!{name} {heard.field}"
-
-
-class _Reading:
-    """The streams of one handle; threads that were looked up serve all of them."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._knots: dict[str, Knot] = {}
-        self._told: set[str] = set()
-
-    def mentions(self, marks: Marks) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-        """Yield mentions, edits that the server tells, and quotes; filtered ones included."""
-        params = [("types[]", kind) for kind in SPEECH]
-        params.append(("include_filtered", "true"))  # private mentions from strangers are filtered by default
-        return self._forwards(marks, "/api/v1/notifications", heard_notification, params)
-
-    def hashtag(self, tag: str, marks: Marks) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-        """Yield what carries the hashtag, as far as this server received it."""
-        path = f"/api/v1/timelines/tag/{quote(tag.removeprefix('#'), safe='')}"
-        return self._forwards(marks, path, heard_status, [])
-
-    def search(self, word: str, marks: Marks) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-        """Yield what a search finds; on servers without full-text search that is little or nothing."""
-        steps = newest_first(
-            marks,
-            read=partial(self._found, word),
-            newer=lambda mark, other: instant_of(mark) > instant_of(other),
-            overlap=lambda mark: (instant_of(mark) - LOOKS_BACK).isoformat(),
-            budget=PAGES,
-        )
-        quiet: Marks = marks
-        for heard, after in steps:
-            quiet = after
-            if heard:  # the marks of a page without news are worth no write
-                yield self._new(heard), after
-        start = {"low": self._server.at.isoformat()}  # where nothing was found yet, everything later is news
-        yield (), (quiet if quiet.get("low") else {**quiet, **start})
-
-    def requests(self, marks: Marks) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-        """Yield the newest filtered post of each stranger, for servers that do not know `include_filtered`.
-
-        A request keeps its id while its post changes, so there is no reading forwards: one page is compared.
-        """
-        listed = self._server.list_of("/api/v1/notifications/requests", ("limit", str(PAGE)))
-        if listed is None:
-            yield (), {"not_before": (self._server.at + ABSENT_FOR).timestamp()}
-            return
-        bodies, _answer = listed
-        heard = self._heard(bodies, heard_last_status)
-        known = set(marks.get("seen", ()))
-        fresh = tuple(each for key, each in heard if key not in known)
-        yield self._new(fresh), {"seen": [key for key, _each in heard]}
-
-    def _heard(
-        self, bodies: Sequence[object], read: Callable[[object, Handle, datetime], Heard]
-    ) -> list[tuple[str, Heard]]:
-        heard = [read(body, self._server.handle, self._server.at) for body in bodies]
-        return [(_key(each, body), each) for each, body in zip(heard, bodies, strict=True)]
-
-    def _forwards(
-        self,
-        marks: Marks,
-        path: str,
-        read: Callable[[object, Handle, datetime], Heard],
-        params: list[tuple[str, str]],
-    ) -> Iterator[tuple[tuple[Heard, ...], Marks]]:
-        def page(mark: str) -> Forward:
-            behind = [("min_id", mark)] if mark else []
-            listed = self._server.list_of(path, *params, ("limit", str(PAGE)), *behind)
-            if listed is None:
-                raise self._server.lacks(path)
-            bodies, answer = listed
-            bodies.reverse()  # shown newest first
-            entries: list[tuple[str, str, Heard]] = []
-            for body, (key, heard) in zip(bodies, self._heard(bodies, read), strict=True):
-                mark = _own_id(body) or mark
-                entries.append((mark, key, heard))
-            return Forward(entries=tuple(entries), newer=answer.newer or mark, rests_until=answer.rests_until)
-
-        for heard, after in forwards(marks, read=page):
-            yield self._new(heard), after
-
-    def _found(self, word: str, _floor: str, token: str | None) -> FetchedPosts:
-        answer = self._server.get(
-            "/api/v2/search",
-            ("q", f'"{word}"' if " " in word else word),
-            ("type", "statuses"),
-            ("limit", str(PAGE)),
-            ("offset", token or "0"),
-        )
-        if answer is None:
-            return FetchedPosts(posts=(), older=None)
-        found = answer.body.get("statuses") if isinstance(answer.body, dict) else None
-        if not isinstance(found, list):
-            raise self._server.malformed("/api/v2/search", "has no list of statuses")
-        posts: list[tuple[str, Heard]] = []
-        mark = self._server.at
-        for body, (_key, heard) in zip(found, self._heard(found, heard_status), strict=True):
-            mark = min(said_at(body) or mark, self._server.at)
-            posts.append((mark.isoformat(), heard))
-        return FetchedPosts(posts=tuple(posts), older=str(int(token or 0) + len(found)) if found else None)
-
-    def _new(self, heard: Iterable[Heard]) -> tuple[Heard, ...]:
-        """Return what no stream of this poll has told before, each in its thread's conversation."""
-        fresh = [each for each in heard if not isinstance(each, Item) or seen_key(each) not in self._told]
-        there = tuple(map(self._placed, fresh))
-        self._told.update(map(seen_key, fresh))
-        return there
-
-    def _placed(self, heard: Heard) -> Heard:
-        """Return an answer with its thread's root, looked up once for each thread."""
-        if not isinstance(heard, Item) or "parent_status_id" not in heard.answer_needs:
-            return heard
-        if heard.answer_needs["parent_status_id"] not in self._knots:
-            self._knots.update(thread(_context(self._server, heard), self._server.handle, asked=heard))
-        return placed(heard, self._knots)
-
-
-def _own_id(body: object) -> str:
-    """Return the id that an entry has on this server; empty when it has none."""
-    entry_id = body.get("id") if isinstance(body, dict) else ""
-    return entry_id if isinstance(entry_id, str) else ""
-
-
-def _context(server: Server, item: Item) -> object:
-    """Return the thread around a post; None when the post is gone or the thread is too large to be shown."""
-    try:
-        answer = server.get(f"/api/v1/statuses/{quote(item.answer_needs['status_id'], safe='')}/context")
-    except (Malformed, CrashedError):
-        return None
-    return answer.body if answer else None
+                needs = MappingProxyType({**item.answer_needs, **heard.answer_needs})
+                yield replace(
+                    heard,
+                    conversation_id=item.conversation_id,
+                    parent_id=item.parent_id,
+                    answer_needs=needs,
+                )
+        for heard in _below(server, there, known={item.native_id for item in kept}):
+            yield self._limits.told(heard, server)
 
 
 def _statuses(server: Server, status_ids: list[str]) -> Iterator[tuple[str, object]]:
@@ -347,7 +195,7 @@ def _statuses(server: Server, status_ids: list[str]) -> Iterator[tuple[str, obje
     while batch := list(islice(rest, BATCH)):
         listed = server.list_of("/api/v1/statuses", *(("id[]", each) for each in batch)) if batches else None
         batches = listed is not None
-        bodies = {_own_id(body): body for body in (listed[0] if listed else [])}
+        bodies = {own_id(body): body for body in (listed[0] if listed else [])}
         for status_id in batch:
             if status_id in bodies:
                 yield status_id, bodies[status_id]
@@ -369,11 +217,11 @@ def _below(server: Server, there: Sequence[Item], *, known: set[str]) -> Iterato
     for item in sorted(there, key=lambda each: each.created_at):
         if item.answer_needs["status_id"] in covered:
             continue
-        context = _context(server, item)
+        context = context_of(server, item)
         knots = thread(context, server.handle, asked=item)
         below = context.get("descendants") if isinstance(context, dict) else []
         for body in below if isinstance(below, list) else []:
-            covered.add(_own_id(body))
+            covered.add(own_id(body))
             heard = placed(heard_status(body, server.handle, server.at), knots)
             if heard.native_id in known:
                 continue

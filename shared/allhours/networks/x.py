@@ -1,8 +1,8 @@
 """Read X: mentions, keyword search and direct messages by polling, activity events by webhook.
 
 Written from docs.x.com: x-api/posts (mentions, recent search, lookup), x-api/direct-messages, x-api/users,
-x-api/activity and x-api/webhooks, and from the OpenAPI files 2.159 and 2.167. `_x_api` asks, `_x_posts` and
-`_x_events` read what comes back and list the reasons for leaving a post alone.
+x-api/activity and x-api/webhooks, and from the OpenAPI files 2.159 and 2.167. `_x.api` asks, `_x.posts` and
+`_x.events` read what comes back and list the reasons for leaving a post alone.
 
 What it does not do: OAuth 1.0a (its tokens cannot subscribe to private events), the activity stream (a
 function cannot hold it open), encrypted XChat messages (no API shows them). Quotes that name nobody come by
@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from allhours.domain.errors import BadSignature, Malformed, Refused
 from allhours.domain.item import Author, Change, Item, Unreadable, Visibility
-from allhours.networks._x_api import VOCABULARIES, Reader, Vocabulary
-from allhours.networks._x_events import hear_answer, hear_event
-from allhours.networks._x_posts import (
+from allhours.networks._x.api import VOCABULARIES, Reader, Vocabulary
+from allhours.networks._x.call import Caller, Paid
+from allhours.networks._x.events import hear_answer, hear_event
+from allhours.networks._x.posts import (
     NAME,
     entries_of,
     gone_ids,
@@ -37,7 +38,19 @@ from allhours.networks._x_posts import (
     snowflake,
     users_of,
 )
-from allhours.networks.contract import Capabilities, Credentials, Cursor, Delivery, Fetched, Greeting
+from allhours.networks.contract import (
+    Budget,
+    Capabilities,
+    Connector,
+    Credentials,
+    Cursor,
+    Delivery,
+    Fetched,
+    Greeting,
+    Meter,
+    Replier,
+    yes,
+)
 from allhours.networks.paging import read_streams
 
 if TYPE_CHECKING:
@@ -56,6 +69,7 @@ capabilities = Capabilities(
     name=NAME,
     title="X",
     base_url="https://api.x.com",
+    native_id="the user id, digits",
     reads=("mentions", "search", "messages"),
     pushes=(
         "post.mention.create",
@@ -66,43 +80,79 @@ capabilities = Capabilities(
         "oauth.revoke",
     ),
     polls_every=timedelta(minutes=1),
-    edits="a new id per edit; told with the next mention, else found by re-reading",
-    deletes="found by re-reading; pushed only for authors whose post.delete we subscribed to",
-    private_items="direct messages, unless encrypted",
+    edits=yes("a new id per edit; told with the next mention, else found by re-reading"),
+    deletes=yes("found by re-reading; pushed only for authors whose post.delete we subscribed to"),
+    private_items=yes("direct messages, unless encrypted"),
     authors_by_look_up=True,
-    replies="public, if the author mentioned or quoted this very handle",
-    private_replies="direct message, if the author wrote first or accepts messages",
-    hides="replies in our own conversations",
-    length="280 weighted characters: most scripts 1, others and emoji 2, a link 23",
-    found_again="own recent posts are read for one that answers the item with our text",
+    replies=yes("if the author mentioned or quoted this very handle; enterprise access has no such rule"),
+    private_replies=yes("a direct message"),
+    moves_to_private=yes("a direct message, if the author accepts ours; X tells when we send"),
+    hides=yes("replies in conversations that we began"),
+    withdraws=yes("posts; a direct message cannot be taken back"),
+    length="280 weighted characters: most scripts 1, others and emoji 2, a link 23; a message 10,000",
+    found_again=yes("own posts since the approval that answer the item; of messages, those with our words"),
     idempotent_replies=False,
-    cost_per_read_usd=0.001,  # owned reads; a search hit costs 0.005, a message 0.010, an author 0.010
-    cost_per_reply_usd=0.015,  # with a link 0.200
+    cost="a mention $0.001, another post $0.005, a message or an author $0.010; "
+    "an answer $0.010 to $0.015, with a link $0.200",
+    # 1,000 mentions, 200 search hits, 100 messages and 100 authors are $4
+    budget=Budget(unit="US dollars", a_day=5.0),
     needs=("a developer app with credit, owned by the brand's account", "a user token of each handle"),
     secret_fields=("access_token",),
-    optional_secret_fields=("refresh_token", "client_id", "client_secret", "scope", "bearer_token"),
+    optional_secret_fields=(
+        "refresh_token",
+        "client_id",
+        "client_secret",
+        "scope",
+        "bearer_token",
+        "expires_at",
+    ),
     app_secret_fields=("consumer_secret",),
     leaves_alone=(
         "OAuth 1.0a tokens: they cannot subscribe to private events",
         "encrypted XChat messages: no API shows their words",
         "followers, badge and picture: they never enter priority",
         "the activity stream: a function cannot hold it open",
+        "quote posts, likes and follows by us: closed to self-serve apps",
+        "a link into a direct message: it makes the post cost thirteen times as much",
+        "batch compliance jobs: kept posts are read again one by one",
+        "replaying missed deliveries: the poll hears them",
     ),
     api_pages=(
         "https://docs.x.com/x-api/users/get-mentions",
         "https://docs.x.com/x-api/posts/search-recent-posts",
         "https://docs.x.com/x-api/posts/get-posts-by-ids",
+        "https://docs.x.com/x-api/posts/create-post",
+        "https://docs.x.com/x-api/posts/hide-reply",
         "https://docs.x.com/x-api/direct-messages/get-dm-events",
+        "https://docs.x.com/x-api/direct-messages/create-dm-message-by-participant-id",
         "https://docs.x.com/x-api/activity/introduction",
         "https://docs.x.com/x-api/webhooks/introduction",
         "https://docs.x.com/fundamentals/rate-limits",
+        "https://docs.x.com/fundamentals/counting-characters",
+        "https://docs.x.com/x-api/getting-started/pricing",
     ),
 )
 
 
-def connect(credentials: Credentials, http: Http, *, app_secret: str) -> X:
+def connect(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> X:
     """Return X, ready to read; nothing is asked of it or of the secrets yet."""
-    return X(credentials, http, app_secret=app_secret)
+    return X(credentials, http, app_secret=app_secret, meter=meter)
+
+
+def answering(credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> Replier:
+    """Return X, ready to answer."""
+    from allhours.networks._x.answers import Answers
+
+    del app_secret  # it signs what X tells us
+    return Answers(credentials, http, meter=meter)
+
+
+def setting_up(credentials: Credentials, http: Http, *, app_secret: str) -> Connector:
+    """Return what leads through X's setup."""
+    from allhours.networks._x.setup import Setup
+
+    del app_secret  # only the webhook reads it
+    return Setup(credentials, http)
 
 
 def parse(body: bytes, handle: Handle, at: datetime) -> tuple[Heard, ...]:
@@ -119,12 +169,14 @@ class X:
 
     capabilities: ClassVar[Capabilities] = capabilities
 
-    def __init__(self, credentials: Credentials, http: Http, *, app_secret: str) -> None:
+    def __init__(self, credentials: Credentials, http: Http, *, app_secret: str, meter: Meter) -> None:
         """Keep what calls will need."""
         self._credentials = credentials
         self._http = http
         self._app_secret = app_secret
+        self._meter = meter
         self._spoken: dict[str, Vocabulary] = {}
+        self._paid: dict[str, Paid] = {}
 
     def fetch(self, handle: Handle, cursor: Cursor, *, at: datetime) -> Iterator[Fetched]:
         """Yield new mentions, then search hits, then direct messages, page by page."""
@@ -165,7 +217,7 @@ class X:
         reader = self._reader(handle, at)
         found: dict[str, Author] = {}
         for ids in _in_portions([each for each in dict.fromkeys(author_ids) if is_id(each)]):
-            document = reader.get("/2/users", {"ids": ",".join(ids), "user.fields": "id,name,username"})
+            document = reader.people(ids)
             found |= users_of(entries_of(document, handle=handle.handle))
         return found
 
@@ -200,9 +252,15 @@ class X:
         return hear_event(document, handles, at)
 
     def _reader(self, handle: Handle, at: datetime) -> Reader:
-        return Reader(
-            credentials=self._credentials, http=self._http, handle=handle, at=at, spoken=self._spoken
+        caller = Caller(
+            credentials=self._credentials,
+            http=self._http,
+            handle=handle,
+            at=at,
+            meter=self._meter,
+            paid=self._paid,
         )
+        return Reader(caller=caller, spoken=self._spoken)
 
     def _signed(self, raw: bytes) -> str:
         secret = self._credentials.read(self._app_secret).get("consumer_secret", "")

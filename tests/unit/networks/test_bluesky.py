@@ -22,7 +22,7 @@ from allhours.networks.contract import Rereader, Source
 from allhours.networks.http import Http
 from infra.local.standins.base import now
 from infra.local.standins.bluesky import BlueskyStandIn
-from tests.unit.standins.bluesky_wire import FakeCredentials, Poller
+from tests.unit.standins.bluesky_wire import FakeCredentials, NoMeter, Poller
 
 AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "bluesky"
@@ -61,7 +61,7 @@ def test_a_fixture_becomes_the_items_beside_it(path: Path) -> None:
 
 
 def test_the_module_offers_what_the_contract_asks() -> None:
-    network = connect(FakeCredentials({}), Http(), app_secret="")
+    network = connect(FakeCredentials({}), Http(), app_secret="", meter=NoMeter())
     assert isinstance(network, Source)
     assert isinstance(network, Rereader)
     assert network_module("bluesky").capabilities is capabilities

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allhours.domain.errors import Malformed, NetworkError, RateLimited, Refused, Unreachable
+from allhours.domain.errors import Expired, Malformed, NetworkError, RateLimited, Refused, Unreachable
 from allhours.domain.handle import Handle
-from allhours.networks._bluesky_session import Session
+from allhours.networks._bluesky.session import Session
 from allhours.networks.http import Http, Reply
 from tests.unit.standins.bluesky_wire import SECRET, FakeCredentials
 
@@ -155,7 +155,8 @@ def test_an_odd_limit_rests_for_a_sane_time(headers: dict[str, str], rest: timed
 )
 def test_each_refusal_has_its_place_in_the_tree(replies: list[Reply], kind: type[NetworkError]) -> None:
     found = trouble(*replies)
-    assert type(found) is kind
+    assert isinstance(found, kind)
+    assert not isinstance(found, Expired)
     assert not any(secret in str(found) for secret in ("abcd-efgh", "old", "words of a customer"))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from allhours.domain.handle import Handle
 from allhours.domain.item import Change, Item, Skipped, Unreadable
-from allhours.networks import _facebook_posts as posts
 from allhours.networks import facebook
+from allhours.networks._facebook import items as named_reasons
 from tests.shared_material import specs
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ NO_POSTS = {
 WITHOUT_IDS = {"recorded-python-facebook/apidata-comments-comments_p1.json"}  # the client asked for no `id`
 REASONS = {
     value
-    for name, value in vars(posts).items()
+    for name, value in vars(named_reasons).items()
     if name.isupper() and isinstance(value, str) and not name.startswith("_")
-} - {posts.NETWORK, posts.PSID, posts.UNKNOWN, posts.NAMELESS}
+} - {named_reasons.NETWORK, named_reasons.PSID, named_reasons.UNKNOWN, named_reasons.NAMELESS}
 
 
 def recorded() -> list[Path]:

@@ -12,7 +12,7 @@ from allhours.domain.handle import Handle
 from allhours.domain.item import Item, Skipped, Unreadable
 from allhours.domain.plain_text import from_html
 from allhours.networks import feeds
-from allhours.networks._feeds_entries import Entry, read_document
+from allhours.networks._feeds.entries import Entry, read_document
 from tests.shared_material import specs
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ from allhours.domain.errors import Malformed, NetworkError, RateLimited, Refused
 from allhours.domain.handle import Handle
 from allhours.domain.item import Change, Heard, Item, Kind, Skipped, Unreadable, item_from_json, item_to_json
 from allhours.networks import network_module
-from allhours.networks._mastodon_posts import REASONS
+from allhours.networks._mastodon.posts import REASONS
+from allhours.networks._mastodon.streams import PAGE, Forward, forwards
 from allhours.networks.contract import Rereader, Source
 from allhours.networks.http import Http, Reply
-from allhours.networks.mastodon import PAGE, Forward, capabilities, connect, forwards, parse
+from allhours.networks.mastodon import capabilities, connect, parse
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "mastodon"
 NAMES = sorted(path.stem for path in FIXTURES.glob("*.json") if not path.stem.endswith(".item"))
@@ -323,8 +324,20 @@ class Scripted(Http):
     def call(self, network: str, method: str, url: str, **how: Any) -> Reply:
         assert (network, method) == ("mastodon", "GET")
         assert how["headers"]["Authorization"] == "Bearer t0ken"
+        if url.endswith("/api/v2/instance"):
+            return reply({})
         self.asked.append((url, how["params"]))
         return self.replies.pop(0)
+
+
+class NoMeter:
+    """Fails when anything is counted: nothing costs anything here."""
+
+    def room(self, handle: Handle, cost: float) -> None:
+        raise AssertionError(handle.key, cost)
+
+    def spend(self, handle: Handle, cost: float) -> None:
+        raise AssertionError(handle.key, cost)
 
 
 class Secrets:
@@ -352,7 +365,7 @@ def reply(body: object, status: int = 200, **headers: str) -> Reply:
 def test_the_link_header_says_where_to_go_on(link: str) -> None:
     http = Scripted(reply(recorded("mention"), link=link), reply([]), reply({"error": "no such page"}, 404))
     cursor = {"mentions": {"trail": [["19", "x"]]}}
-    list(connect(Secrets(), http, app_secret="").fetch(HANDLE, cursor, at=AT))
+    list(connect(Secrets(), http, app_secret="", meter=NoMeter()).fetch(HANDLE, cursor, at=AT))
     marks = [dict(params).get("min_id") for _url, params in http.asked]
     assert marks == ["19", "opaque+mark", None]
 
@@ -376,7 +389,7 @@ def test_a_status_is_told_apart_without_reading_the_servers_words(
     status: int, headers: dict[str, str], error: type[NetworkError]
 ) -> None:
     http = Scripted(reply({"error": "Wörter, t0ken"}, status, **headers), reply([]))
-    [first, *_] = connect(Secrets(), http, app_secret="").fetch(HANDLE, {}, at=AT)
+    [first, *_] = connect(Secrets(), http, app_secret="", meter=NoMeter()).fetch(HANDLE, {}, at=AT)
     assert type(first.trouble) is error or isinstance(first.trouble, error)
     assert "Wörter" not in str(first.trouble)
     assert "t0ken" not in str(first.trouble)
@@ -388,23 +401,25 @@ def test_a_status_is_told_apart_without_reading_the_servers_words(
 
 def test_an_entry_without_an_id_is_told_once_and_stops_nothing() -> None:
     page = [*recorded("mention"), {"type": "mention", "status": 7}]
-    network = connect(Secrets(), Scripted(reply(page), reply([])), app_secret="")
+    network = connect(Secrets(), Scripted(reply(page), reply([])), app_secret="", meter=NoMeter())
     [first, *_] = network.fetch(HANDLE, {}, at=AT)
     assert [type(each) for each in first.heard] == [Unreadable, Item]
-    again = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="")
+    again = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="", meter=NoMeter())
     assert [step.heard for step in again.fetch(HANDLE, first.cursor, at=AT)] == [(), (), ()]
 
 
 def test_a_broken_post_is_told_once_even_when_its_counters_move() -> None:
     page = recorded("mention")
     page[0]["status"]["content"] = None
-    [first, *_] = connect(Secrets(), Scripted(reply(page), reply([])), app_secret="").fetch(HANDLE, {}, at=AT)
+    [first, *_] = connect(Secrets(), Scripted(reply(page), reply([])), app_secret="", meter=NoMeter()).fetch(
+        HANDLE, {}, at=AT
+    )
     assert [type(each) for each in first.heard] == [Unreadable]
     page[0]["status"]["replies_count"] = 7
-    again = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="")
+    again = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="", meter=NoMeter())
     assert not [step.heard for step in again.fetch(HANDLE, first.cursor, at=AT) if step.heard]
     page[0]["status"]["content"] = "<p>mended</p>"
-    mended = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="")
+    mended = connect(Secrets(), Scripted(reply(page), reply([]), reply([])), app_secret="", meter=NoMeter())
     [told] = [each for step in mended.fetch(HANDLE, first.cursor, at=AT) for each in step.heard]
     assert isinstance(told, Item)
     assert told.text == "mended"
@@ -422,6 +437,6 @@ def test_the_file_offers_what_every_network_offers() -> None:
     module = network_module("mastodon")
     assert module.capabilities is capabilities
     assert capabilities.name == "mastodon"
-    network = connect(Secrets(), Http(), app_secret="")
+    network = connect(Secrets(), Http(), app_secret="", meter=NoMeter())
     assert isinstance(network, Source)
     assert isinstance(network, Rereader)

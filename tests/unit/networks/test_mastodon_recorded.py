@@ -12,7 +12,7 @@ import yaml
 
 from allhours.domain.handle import Handle
 from allhours.domain.item import Heard, Item, Kind, Unreadable, Visibility
-from allhours.networks._mastodon_posts import REASONS
+from allhours.networks._mastodon.posts import REASONS
 from allhours.networks.mastodon import parse
 from tests.shared_material import specs
 

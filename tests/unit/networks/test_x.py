@@ -73,10 +73,23 @@ class FakeCredentials:
         return self.secrets[secret]
 
 
+class FakeMeter:
+    """What was spent, in a list."""
+
+    def __init__(self) -> None:
+        self.spent: list[float] = []
+
+    def room(self, handle: Handle, cost: float) -> None:
+        """Always have room."""
+
+    def spend(self, handle: Handle, cost: float) -> None:
+        assert handle.network == "x"
+        self.spent.append(cost)
+
+
 def network() -> x.X:
-    return x.connect(
-        FakeCredentials(app={"consumer_secret": "test_consumer_secret"}), Http(), app_secret="app"
-    )
+    credentials = FakeCredentials(app={"consumer_secret": "test_consumer_secret"})
+    return x.connect(credentials, Http(), app_secret="app", meter=FakeMeter())
 
 
 def a_post(**changed: Any) -> dict[str, Any]:

@@ -12,7 +12,9 @@ import pytest
 from allhours.domain.errors import Malformed
 from allhours.domain.handle import Handle
 from allhours.domain.item import Heard, Item, Skipped, Visibility, item_from_json, item_to_json
-from allhours.networks import _x_events, _x_posts, x
+from allhours.networks import x
+from allhours.networks._x import events as _x_events
+from allhours.networks._x import posts as _x_posts
 from tests.shared_material import specs
 
 if TYPE_CHECKING:

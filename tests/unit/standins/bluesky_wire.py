@@ -49,7 +49,7 @@ class FakeCredentials:
 
 
 class DirectHttp(Http):
-    """Ask the stand-in without a socket; `before` runs ahead of each request, `answers` replace its own."""
+    """Ask the stand-in without a socket; `before` runs first, `answers` and `tells` replace its own."""
 
     def __init__(self, stand_in: BlueskyStandIn) -> None:
         super().__init__()
@@ -57,6 +57,7 @@ class DirectHttp(Http):
         self.asked: list[Asked] = []
         self.replies: list[Reply] = []
         self.answers: dict[str, object] = {}
+        self.tells: dict[str, Told] = {}
         self.before: Callable[[Asked], None] = lambda _asked: None
 
     def call(
@@ -87,6 +88,7 @@ class DirectHttp(Http):
             told = self.stand_in.answer(asked)
         if (instead := self.answers.get(asked.path.removeprefix("/xrpc/"))) is not None:
             told = Told(body=instead)
+        told = self.tells.get(asked.path.removeprefix("/xrpc/"), told)
         lowered = {name.lower(): value for name, value in told.headers.items()}
         reply = Reply(status=told.status, headers=lowered, body=told.raw(), url=url)
         self.replies.append(reply)
@@ -107,6 +109,16 @@ def brands_handle(stand_in: BlueskyStandIn, *, listen: tuple[str, ...] = (), **s
         secret=SECRET,
         settings=settings,
     )
+
+
+class NoMeter:
+    """Bluesky costs nothing: nobody may count."""
+
+    def room(self, handle: Handle, cost: float) -> None:
+        raise AssertionError((handle.handle, cost))
+
+    def spend(self, handle: Handle, cost: float) -> None:
+        raise AssertionError((handle.handle, cost))
 
 
 class Poller:
@@ -142,3 +154,8 @@ class Poller:
     def asked_for(self, method: str) -> list[Asked]:
         """Return the requests of one method."""
         return [asked for asked in self.http.asked if asked.path == f"/xrpc/{method}"]
+
+
+def troubles(steps: list[Fetched]) -> list[type[Exception]]:
+    """Return what kinds of trouble the steps of a poll tell."""
+    return [type(step.trouble) for step in steps if step.trouble]

@@ -7,6 +7,8 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import regex
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
@@ -144,7 +146,8 @@ def _string(rule: Mapping[str, Any], value: object, path: str) -> Iterator[str]:
         return
     if len(value.encode()) > rule.get("maxLength", len(value.encode())):
         yield f"{path}: longer than {rule['maxLength']} bytes"
-    if len(value) > rule.get("maxGraphemes", len(value)):
+    seen = len(regex.findall(r"\X", value))
+    if seen > rule.get("maxGraphemes", seen):
         yield f"{path}: longer than {rule['maxGraphemes']} graphemes"
     if "const" in rule and value != rule["const"]:
         yield f"{path}: not {rule['const']}"

@@ -37,6 +37,19 @@ if TYPE_CHECKING:
     from allhours.domain.item import Heard
 
 
+class FreeMeter:
+    """Facebook costs nothing, so nothing is ever counted."""
+
+    def __init__(self) -> None:
+        self.costs: list[tuple[str, float]] = []
+
+    def room(self, handle: Handle, cost: float) -> None:
+        self.costs.append((handle.handle, cost))
+
+    def spend(self, handle: Handle, cost: float) -> None:
+        self.costs.append((handle.handle, cost))
+
+
 class FakeCredentials:
     """What the stand-in gave out, and what became of it."""
 
@@ -58,7 +71,7 @@ class Reader:
 
     def __init__(self, there: FacebookStandIn) -> None:
         self.credentials = FakeCredentials(there)
-        self.network = facebook.connect(self.credentials, Http(), app_secret="app")
+        self.network = facebook.connect(self.credentials, Http(), app_secret="app", meter=FreeMeter())
         self.handle = Handle(
             network="facebook",
             account="acme-cards",
@@ -113,7 +126,7 @@ def test_every_kind_of_post_is_heard_and_our_own_open_no_work(there: FacebookSta
     assert not troubles
     found = items(heard)
     assert {native_id: item.kind for native_id, item in found.items()} == said
-    assert {said.id for said in there.posts} == set(found)
+    assert {said.native_id for said in there.posts} == set(found)
     assert {item.visibility for item in found.values() if item.kind is Kind.MESSAGE} == {Visibility.PRIVATE}
     assert [each.reason for each in heard if isinstance(each, Skipped)] == ["own post"] * 3
     before = reader.cursor
@@ -179,7 +192,7 @@ def test_a_full_bucket_is_waited_for_and_calling_on_makes_it_longer() -> None:
         reader.poll()
         assert [each.path.rpartition("/")[2] for each in there.asked[asked:]] == ["conversations"]
         assert bucket.shut_until == shut_until
-        bucket.take(there.clock())
+        bucket.take(there.world.clock())
         assert bucket.shut_until > shut_until
 
 
@@ -220,7 +233,7 @@ def test_edits_and_deletions_are_found_by_reading_again(there: FacebookStandIn, 
         edited: Change.EDITED,
         deleted: Change.DELETED,
     }
-    assert [said.id for said in there.posts if said.deleted] == [deleted]
+    assert [said.native_id for said in there.posts if said.deleted] == [deleted]
 
 
 def items_of(reader: Reader, kept: list[Item]) -> list[Item]:
@@ -292,7 +305,7 @@ class Webhook:
 
 def test_a_delivery_tells_what_a_poll_tells(there: FacebookStandIn, reader: Reader) -> None:
     with Webhook(reader) as webhook:
-        there.subscribe(webhook.url)
+        there.register(webhook.url)
         root = there.brand_says("We are open")
         comment = there.say("leela", "grüße \u202e", reply_to=root)
         there.say("leela", "since when?", reply_to=comment)
@@ -314,7 +327,7 @@ def test_edits_and_deletions_are_delivered_with_rising_versions(
     there: FacebookStandIn, reader: Reader
 ) -> None:
     with Webhook(reader) as webhook:
-        there.subscribe(webhook.url)
+        there.register(webhook.url)
         for private in (False, True):
             webhook.heard.clear()
             native_id = there.say("leela", "hm", private=private)
@@ -329,9 +342,9 @@ def test_edits_and_deletions_are_delivered_with_rising_versions(
 
 def test_registration_needs_both_levels_and_the_challenge(there: FacebookStandIn, reader: Reader) -> None:
     with Webhook(reader) as webhook:
-        app_token = f"{there.app_id}|{there.app_secret['app_secret']}"
+        app_token = f"{there.app.app_id}|{there.app_secret['app_secret']}"
         form = {"object": "page", "callback_url": webhook.url, "fields": "feed", "access_token": app_token}
-        assert post(f"{there.base_url}/v26.0/{there.app_id}/subscriptions", form) == {"success": True}
+        assert post(f"{there.base_url}/v26.0/{there.app.app_id}/subscriptions", form) == {"success": True}
         there.say("leela", "nobody subscribed the Page yet")
         fields = {"subscribed_fields": "feed,messages", "access_token": app_token}
         assert post(f"{there.base_url}/v26.0/{there.page_id}/subscribed_apps", fields) == {"success": True}
@@ -339,7 +352,7 @@ def test_registration_needs_both_levels_and_the_challenge(there: FacebookStandIn
         assert [each.native_id for each in webhook.wait_for(1)] == [native_id]
         reader.credentials.secrets["app"] = {"app_secret": "x", "verify_token": "another"}
         with pytest.raises(urllib.error.HTTPError):
-            there.subscribe(webhook.url)
+            there.register(webhook.url)
 
 
 def test_a_delivery_that_facebook_did_not_sign_is_refused(there: FacebookStandIn, reader: Reader) -> None:
@@ -405,9 +418,10 @@ def test_what_we_ask_for_is_what_meta_lists(there: FacebookStandIn, reader: Read
         params = {name for name, _value in asked.query} - COMMON
         listed = page if node == there.page_id else edges(nodes[edge][0])
         assert params - {"limit"} <= listed[edge], asked.path
-        type_of = {"comments": "Comment", "conversations": "UnifiedThread"}.get(edge, "PagePost")
+        types = {"comments": "Comment", "conversations": "UnifiedThread", "ratings": "Recommendation"}
+        type_of = types.get(edge, "PagePost")
         assert asked_for(asked.first("fields")) - EDGES <= fields(type_of), asked.path
-    assert seen == {"feed", "published_posts", "tagged", "comments", "conversations"}
+    assert seen == {"feed", "published_posts", "tagged", "comments", "conversations", "ratings"}
     values = {
         each["name"]: each["values"]
         for each in json.loads(
@@ -432,7 +446,7 @@ def test_what_the_stand_in_answers_is_what_meta_lists(there: FacebookStandIn) ->
         f"{there.page_id}/conversations": "UnifiedThread",
     }
     for path, name in paths.items():
-        rows = there._call(
+        rows = there._counted(
             "GET", path, {"fields": everything[name], "filter": "stream"}, there.secret["page_token"]
         )
         assert rows.body["data"], path
@@ -447,9 +461,9 @@ def test_the_stand_ins_deliveries_have_the_recorded_keys(there: FacebookStandIn)
         inner = entry["changes"][0]["value"] if "changes" in entry else entry["messaging"][0]
         return set(entry), set(inner) | set(more)
 
-    root = there._add("", "We are open", "", private=False)
-    comment = there._add("leela", "hm", root.id, private=False)
-    message = there._add("leela", "hm", "", private=True)
+    root = there._add("", "We are open")
+    comment = there._add("leela", "hm", root.native_id)
+    message = there._add("leela", "hm", private=True)
     for said, verb, name in (
         (root, "add", "feed-status-add-25"),
         (comment, "add", "feed-comment-add-211"),
@@ -457,9 +471,51 @@ def test_the_stand_ins_deliveries_have_the_recorded_keys(there: FacebookStandIn)
         (message, "edited", "messaging-message-edits"),
         (message, "remove", "messaging-message-isdeleted"),
     ):
-        entry = there._entry(said, verb)
+        entry = there.world.entry(said, verb)
         outer, inner = keys(name)
         assert set(entry) == outer, name
         assert set(entry["changes"][0]["value"] if "changes" in entry else entry["messaging"][0]) <= inner, (
             name
         )
+
+
+# Recommendations
+
+
+def test_recommendations_are_heard_by_poll_and_by_webhook_under_one_id(
+    there: FacebookStandIn, reader: Reader
+) -> None:
+    reader.poll()
+    with Webhook(reader) as webhook:
+        there.register(webhook.url)
+        said = there.say("leela", "They called me back", review=True)
+        pushed = items(webhook.wait_for(1))[said]
+        there.delete(said)
+        deleted = webhook.wait_for(2)[-1]
+    assert isinstance(deleted, Item)
+    assert (deleted.native_id, deleted.change) == (said, Change.DELETED)
+    there.world.said[said].deleted = False
+    polled = items(reader.poll()[0])[said]
+    assert (pushed.kind, polled.kind) == (Kind.REVIEW, Kind.REVIEW)
+    assert pushed.text == polled.text == "[recommends us] They called me back"
+    assert pushed.conversation_id == polled.conversation_id
+
+
+def test_where_the_edge_is_gone_the_webhook_alone_tells_and_the_poll_asks_again_in_a_week(
+    there: FacebookStandIn, reader: Reader
+) -> None:
+    there.without_ratings = True
+    assert reader.poll() == ([], [])
+    before = len(there.asked)
+    there.say("leela", "They called me back", review=True)
+    assert reader.poll() == ([], [])
+    assert not [asked for asked in there.asked[before:] if asked.path.endswith("ratings")]
+    there.without_ratings = False
+    marks = {**reader.cursor["ratings"], "gone": datetime.now(UTC).date().toordinal() - 7}
+    reader.cursor = {**reader.cursor, "ratings": marks}
+    assert len(items(reader.poll()[0])) == 1
+
+
+def test_pages_beside_each_other_never_share_an_id(reader: Reader) -> None:
+    ids = [FacebookStandIn.playing(reader.handle, place=place).speak("leela", "hm") for place in range(3)]
+    assert len(set(ids)) == 3

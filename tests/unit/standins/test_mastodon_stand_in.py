@@ -11,75 +11,19 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from allhours.domain.errors import Malformed, NetworkError, RateLimited, Refused, Unreachable
-from allhours.domain.handle import Handle
 from allhours.domain.item import Change, Heard, Item, Kind, Skipped, Unreadable, Visibility
 from allhours.networks.http import Http
-from allhours.networks.mastodon import Mastodon, connect
+from allhours.networks.mastodon import connect
 from infra.local.standins.base import FAULTS
 from infra.local.standins.mastodon import MastodonStandIn
 from tests.shared_material import specs
+from tests.unit.standins.mastodon_wire import FLAVOURS, Desk, NoMeter, Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from allhours.networks.contract import Cursor, Fetched
 
-FLAVOURS = ("mastodon", "gotosocial")
 LATER = timedelta(minutes=1)
-
-
-class Secrets:
-    """Credentials with a dictionary inside."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        self.fields = fields
-
-    def read(self, secret: str) -> Mapping[str, str]:
-        assert secret == "bank/mastodon"
-        return self.fields
-
-    def renew(self, *_: object) -> Mapping[str, str]:
-        raise AssertionError("access tokens do not expire here, so none is ever renewed")
-
-
-class Desk:
-    """Reads a stand-in as the ingest function does, and keeps what was heard."""
-
-    def __init__(self, server: MastodonStandIn, *listen: str) -> None:
-        self.handle = Handle(
-            network="mastodon",
-            account="bank-care",
-            unit="care",
-            listen=listen,
-            secret="bank/mastodon",
-            base_url=server.handle_settings["base_url"],
-            handle=server.handle_settings["handle"],
-            native_id=server.handle_settings["native_id"],
-        )
-        self.network: Mastodon = connect(Secrets(server.secret), Http(), app_secret="")
-        self.cursor: Cursor = {}
-        self.heard: list[Heard] = []
-        self.troubles: list[NetworkError] = []
-
-    def poll(self, at: datetime | None = None) -> list[Heard]:
-        """Poll once and return what was heard."""
-        before = len(self.heard)
-        self.troubles = []
-        for step in self.steps(at):
-            self.heard += step.heard
-            self.cursor = json.loads(json.dumps(step.cursor))
-            self.troubles += [step.trouble] if step.trouble else []
-        return self.heard[before:]
-
-    def steps(self, at: datetime | None = None) -> Iterator[Fetched]:
-        return self.network.fetch(self.handle, self.cursor, at=at or datetime.now(UTC))
-
-    @property
-    def items(self) -> list[Item]:
-        return [heard for heard in self.heard if isinstance(heard, Item)]
-
-    def reread(self, *kept: Item, at: datetime | None = None) -> list[Heard]:
-        return list(self.network.reread(self.handle, kept, at=at or datetime.now(UTC)))
 
 
 @pytest.fixture(params=FLAVOURS)
@@ -474,14 +418,14 @@ def test_a_rotated_token_is_refused_until_the_secret_has_it(server: MastodonStan
     server.token = "another"
     desk.poll()
     assert {type(trouble) for trouble in desk.troubles} == {Refused}
-    desk.network = connect(Secrets(server.secret), Http(), app_secret="")
+    desk.network = connect(Secrets(server.secret), Http(), app_secret="", meter=NoMeter())
     desk.poll()
     assert desk.troubles == []
 
 
 def test_a_secret_without_a_token_is_refused(server: MastodonStandIn, desk: Desk) -> None:
     assert server.secret
-    desk.network = connect(Secrets({"token": "x"}), Http(), app_secret="")
+    desk.network = connect(Secrets({"token": "x"}), Http(), app_secret="", meter=NoMeter())
     with pytest.raises(Refused, match="access_token"):
         desk.poll()
 

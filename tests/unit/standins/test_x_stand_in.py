@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,110 +13,27 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openapi_schema_validator import OAS30Validator
 
-from allhours.domain.errors import BadSignature, Malformed, RateLimited, Refused, Unreachable
+from allhours.domain.errors import (
+    BadSignature,
+    Malformed,
+    RateLimited,
+    Refused,
+    Unreachable,
+)
 from allhours.domain.handle import Handle
 from allhours.domain.item import Change, Heard, Item, Kind, Skipped, Visibility
-from allhours.networks import x
-from allhours.networks.contract import Cursor, Delivery, Fetched
-from allhours.networks.http import Http, Reply
+from allhours.networks.contract import Delivery
+from infra.local.standins._x_oauth import Tokens
+from infra.local.standins._x_reads import Reads
 from infra.local.standins._x_webhooks import Webhooks
 from infra.local.standins.base import Asked, Pusher, Told
 from infra.local.standins.x import XStandIn
 from tests.shared_material import specs
+from tests.unit.standins.x_wire import Desk, Direct, Specification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-
-class FakeCredentials:
-    """Secrets in a dictionary; how often each was renewed in a list."""
-
-    def __init__(self, **secrets: Mapping[str, str]) -> None:
-        self.secrets = secrets
-        self.renewed: list[str] = []
-
-    def read(self, secret: str) -> Mapping[str, str]:
-        if secret not in self.secrets:
-            raise Refused("x", f"secret {secret} is missing")
-        return self.secrets[secret]
-
-    def renew(
-        self,
-        secret: str,
-        stale: Mapping[str, str],
-        ask: Callable[[Mapping[str, str]], Mapping[str, str]],
-    ) -> Mapping[str, str]:
-        self.renewed.append(secret)
-        self.secrets[secret] = ask(stale)
-        return self.secrets[secret]
-
-
-class Direct(Http):
-    """The stand-in without a wire, for thousands of calls."""
-
-    def __init__(self, stand_in: XStandIn) -> None:
-        super().__init__()
-        self.stand_in = stand_in
-
-    def call(self, network: str, method: str, url: str, **how: Any) -> Reply:
-        assert network == "x"
-        asked = Asked(
-            method=method,
-            path=urlsplit(url).path,
-            query=tuple(how["params"].items()),
-            headers={name.lower(): value for name, value in how["headers"].items()},
-            body=b"",
-        )
-        told = self.stand_in.answer(asked)
-        return Reply(status=told.status, headers=told.headers, body=told.raw(), url=url)
-
-
-class Desk:
-    """One brand on the stand-in, polled by our client as `ingest` would: queue, then save."""
-
-    def __init__(
-        self, stand_in: XStandIn, *, http: Http | None = None, listen: tuple[str, ...] = (), **settings_: str
-    ) -> None:
-        self.stand_in = stand_in
-        self.credentials = FakeCredentials(bank=stand_in.secret, app=stand_in.app_secret)
-        self.network = x.connect(self.credentials, http or Http(), app_secret="app")
-        told = stand_in.handle_settings
-        self.handle = Handle(
-            network="x",
-            account="acme-cards",
-            unit="cards",
-            handle=told["handle"],
-            base_url=told["base_url"],
-            native_id=told["native_id"],
-            listen=listen,
-            secret="bank",
-            settings=settings_,
-        )
-        self.cursor: Cursor = {}
-        self.heard: list[Heard] = []
-        self.troubles: list[Exception] = []
-
-    def steps(self, at: datetime | None = None) -> Iterator[Fetched]:
-        return self.network.fetch(self.handle, self.cursor, at=at or datetime.now(UTC))
-
-    def poll(self, at: datetime | None = None) -> list[Item]:
-        """Poll once and return what is new."""
-        new: list[Heard] = []
-        for step in self.steps(at):
-            new += step.heard
-            self.cursor = (
-                json.loads(json.dumps(step.cursor)) if step.cursor is not self.cursor else self.cursor
-            )
-            if step.trouble:
-                self.troubles.append(step.trouble)
-        self.heard += new
-        return [each for each in new if isinstance(each, Item)]
-
-    @property
-    def items(self) -> list[Item]:
-        return [each for each in self.heard if isinstance(each, Item)]
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -176,7 +92,7 @@ def test_the_first_poll_takes_one_page_and_no_more(desk: Desk) -> None:
 def test_a_gap_larger_than_a_polls_budget_is_filled_by_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("allhours.networks._x_api._BUDGET", 2)
+    monkeypatch.setattr("allhours.networks._x.api._BUDGET", 2)
     desk.poll()
     said = {desk.stand_in.say("leela_k", f"@AcmeBank number {number}") for number in range(550)}
     assert len(desk.poll()) == 200
@@ -288,7 +204,8 @@ def test_a_configured_vocabulary_is_not_second_guessed() -> None:
 def test_an_edit_is_a_newer_version_of_the_same_item(desk: Desk) -> None:
     first = desk.stand_in.say("leela_k", "@AcmeBank 50 euros")
     (item,) = desk.poll()
-    new = desk.stand_in.edit(first, "@AcmeBank 15 euros")
+    desk.stand_in.edit(first, "@AcmeBank 15 euros")
+    new = desk.stand_in.world.posts[first].chain[-1]
     (edited,) = desk.poll()
     assert (edited.key, edited.change, edited.version) == (item.key, Change.EDITED, int(new))
     assert edited.version > item.version
@@ -306,7 +223,8 @@ def test_rereading_finds_edits_and_deletions_and_nothing_else(vocabulary: str) -
         at = datetime.now(UTC)
         assert list(desk.network.reread(desk.handle, kept, at=at)) == []
         stand_in.edit(edited_id, "@AcmeBank changed once")
-        newest = stand_in.edit(edited_id, "changed twice")
+        stand_in.edit(edited_id, "changed twice")
+        newest = stand_in.world.posts[edited_id].chain[-1]
         stand_in.delete(deleted_id)
         found = {item.native_id: item for item in desk.network.reread(desk.handle, kept, at=at)}
         assert found.keys() == {edited_id, deleted_id}
@@ -356,7 +274,7 @@ def test_a_refresh_token_used_twice_ends_the_family_and_names_the_secret(desk: D
 def test_a_poll_asks_for_a_new_token_once_even_if_the_new_one_is_not_taken(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(XStandIn, "_token", lambda _self, _asked: Told(body={"access_token": "not taken"}))
+    monkeypatch.setattr(Tokens, "token", lambda _self, _asked: Told(body={"access_token": "not taken"}))
     desk.stand_in.expire_token()
     desk.poll()
     assert desk.credentials.renewed == ["bank"]
@@ -463,17 +381,18 @@ def test_a_spent_window_is_left_before_x_says_no() -> None:
 def test_money_is_a_persons_business_and_no_reason_to_wait(desk: Desk, switch: str) -> None:
     setattr(desk.stand_in, switch, True)
     desk.poll()
-    assert {type(each) for each in desk.troubles} == {Refused}
+    assert desk.troubles
+    assert all(isinstance(each, Refused) for each in desk.troubles)
     assert "X wants money" in str(desk.troubles[0])
 
 
 def test_a_page_that_nobody_can_read_ends_no_walk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.poll()
     said = [desk.stand_in.say("leela_k", f"@AcmeBank number {number}") for number in range(150)]
-    page = XStandIn._page
+    page = Reads._page
     spoilt: list[int] = []
 
-    def spoil(self: XStandIn, asked: Asked, entries: list[dict[str, Any]]) -> Any:
+    def spoil(self: Reads, asked: Asked, entries: list[dict[str, Any]]) -> Any:
         told = page(self, asked, entries)
         if not spoilt and "mentions" in asked.path:
             spoilt.append(1)
@@ -481,17 +400,17 @@ def test_a_page_that_nobody_can_read_ends_no_walk(desk: Desk, monkeypatch: pytes
                 entry["id"] = None
         return told
 
-    monkeypatch.setattr(XStandIn, "_page", spoil)
+    monkeypatch.setattr(Reads, "_page", spoil)
     assert [item.native_id for item in desk.poll()] == said[49::-1]
 
 
 def test_empty_pages_with_a_next_token_are_passed_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.poll()
     said = [desk.stand_in.say("leela_k", f"@AcmeBank number {number}") for number in range(120)]
-    page = XStandIn._page
+    page = Reads._page
     emptied: list[str] = []
 
-    def empty(self: XStandIn, asked: Asked, entries: list[dict[str, Any]]) -> Any:
+    def empty(self: Reads, asked: Asked, entries: list[dict[str, Any]]) -> Any:
         told = page(self, asked, entries)
         if "mentions" in asked.path and len(emptied) < 2 and "data" in told.body:
             emptied.append(asked.path)
@@ -500,15 +419,15 @@ def test_empty_pages_with_a_next_token_are_passed_over(desk: Desk, monkeypatch: 
             told.body["meta"] = {"result_count": 0, "next_token": token}
         return told
 
-    monkeypatch.setattr(XStandIn, "_page", empty)
+    monkeypatch.setattr(Reads, "_page", empty)
     assert {item.native_id for item in desk.poll()} == set(said)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_post_is_heard_whatever_crashes(data: st.DataObject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("allhours.networks._x_api._PAGE", "5")
-    monkeypatch.setattr("allhours.networks._x_api._BUDGET", 2)
+    monkeypatch.setattr("allhours.networks._x.api._PAGE", "5")
+    monkeypatch.setattr("allhours.networks._x.api._BUDGET", 2)
     stand_in = XStandIn(limits={"mentions": 10_000, "dm_events": 10_000})
     desk = Desk(stand_in, http=Direct(stand_in))
     desk.poll()
@@ -531,7 +450,7 @@ def test_every_post_is_heard_whatever_crashes(data: st.DataObject, monkeypatch: 
             break
         desk.poll()
     assert {item.native_id for item in desk.items} == said
-    monkeypatch.setattr("allhours.networks._x_api._BUDGET", 60)  # now the whole overlap fits into one poll
+    monkeypatch.setattr("allhours.networks._x.api._BUDGET", 60)  # now the whole overlap fits into one poll
     desk.poll()
     desk.poll()
     before = desk.cursor
@@ -638,53 +557,6 @@ def test_withdrawn_access_is_pushed_and_named(desk: Desk, webhook: str) -> None:
 # X's own specification, both ways.
 
 
-class Specification:
-    """One generation of X's OpenAPI file."""
-
-    def __init__(self, name: str) -> None:
-        self.document = json.loads(specs("x", name).read_text(encoding="utf-8"))
-
-    def wrong_in(self, schema: Mapping[str, Any], value: object) -> list[str]:
-        validator = OAS30Validator({**schema, "components": self.document["components"]})
-        return [f"{error.json_path}: {error.message}"[:300] for error in validator.iter_errors(value)]
-
-    def operation(self, asked: Asked) -> tuple[str, dict[str, Any]]:
-        for path, operations in self.document["paths"].items():
-            if (
-                re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), asked.path)
-                and asked.method.lower() in operations
-            ):
-                return path, operations[asked.method.lower()]
-        pytest.fail(f"X has no {asked.method} {asked.path}")
-
-    def wrong_in_query(self, asked: Asked) -> list[str]:
-        parameters = {}
-        for each in self.operation(asked)[1].get("parameters", []):
-            parameter = each
-            if "$ref" in each:
-                parameter = self.document["components"]["parameters"][each["$ref"].rpartition("/")[2]]
-            parameters[parameter["name"]] = parameter["schema"]
-        wrong = [f"unknown parameter {name}" for name, _ in asked.query if name not in parameters]
-        for name, text in asked.query:
-            schema = self._resolved(parameters.get(name, {}))
-            value: object = text
-            if schema.get("type") == "array":
-                value = text.split(",")
-            elif schema.get("type") == "integer":
-                value = int(text)
-            wrong += [f"{name}: {each}" for each in self.wrong_in(schema, value)]
-        return wrong
-
-    def wrong_in_answer(self, asked: Asked, body: object) -> list[str]:
-        answer = self.operation(asked)[1]["responses"]["200"]["content"]["application/json"]["schema"]
-        return self.wrong_in(answer, body)
-
-    def _resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        if "$ref" in schema:
-            return self._resolved(self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-        return schema
-
-
 @pytest.mark.parametrize(
     ("vocabulary", "file"),
     [("tweets", "openapi-2.159-tweet-names.json"), ("posts", "openapi-2.167.json")],
@@ -769,7 +641,8 @@ def test_webhooks_are_managed_as_x_specifies(stand_in: XStandIn, monkeypatch: py
     monkeypatch.setattr(Pusher, "push", lambda _self, body: pushed.append(body))
 
     def ask(method: str, path: str, body: object = None) -> Any:
-        headers = {"authorization": f"Bearer {stand_in.secret['bearer_token']}"}
+        token = "access_token" if "subscriptions" in path else "bearer_token"
+        headers = {"authorization": f"Bearer {stand_in.secret[token]}"}
         raw = json.dumps(body).encode() if body else b""
         asked = Asked(method=method, path=path, query=(), headers=headers, body=raw)
         told = stand_in.answer(asked)

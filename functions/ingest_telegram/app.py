@@ -1,0 +1,5 @@
+"""Hear what is said on Telegram: by schedule, and by webhook where the network calls one."""
+
+from allhours.aws.intake import intake
+
+handler = intake("telegram")

@@ -1,0 +1,1 @@
+"""The parts of `appstore`; `networks/appstore.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `bluesky`; `networks/bluesky.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `discourse`; `networks/discourse.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `facebook`; `networks/facebook.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `feeds`; `networks/feeds.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `googlebusiness`; `networks/googlebusiness.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `googleplay`; `networks/googleplay.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `instagram`; `networks/instagram.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `linkedin`; `networks/linkedin.py` is the way in."""

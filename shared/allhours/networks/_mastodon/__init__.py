@@ -1,0 +1,1 @@
+"""The parts of `mastodon`; `networks/mastodon.py` is the way in."""

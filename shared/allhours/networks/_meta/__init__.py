@@ -1,0 +1,1 @@
+"""What Meta's networks share: errors, the Graph API, webhooks, setup."""

@@ -1,0 +1,1 @@
+"""The parts of `reddit`; `networks/reddit.py` is the way in."""

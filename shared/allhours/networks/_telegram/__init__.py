@@ -1,0 +1,1 @@
+"""The parts of `telegram`; `networks/telegram.py` is the way in."""

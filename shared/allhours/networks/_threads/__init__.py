@@ -1,0 +1,1 @@
+"""The parts of `threads`; `networks/threads.py` is the way in."""

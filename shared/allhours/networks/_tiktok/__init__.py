@@ -1,0 +1,1 @@
+"""The parts of `tiktok`; `networks/tiktok.py` is the way in."""

@@ -1,0 +1,1 @@
+"""The parts of `trustpilot`; `networks/trustpilot.py` is the way in."""

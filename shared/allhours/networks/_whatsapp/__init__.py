@@ -1,0 +1,1 @@
+"""The parts of `whatsapp`; `networks/whatsapp.py` is the way in."""

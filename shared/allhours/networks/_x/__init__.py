@@ -1,0 +1,1 @@
+"""The parts of `x`; `networks/x.py` is the way in."""

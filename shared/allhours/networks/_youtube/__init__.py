@@ -1,0 +1,1 @@
+"""The parts of `youtube`; `networks/youtube.py` is the way in."""
