@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allhours.domain.organisation import Organisation
     from infra.local.standins.base import StandIn
 
+GREETINGS = 4  # tries of a network to have its webhook verified; on a busy machine the first may be too slow
 PORTS_TRIED = 200  # for each stand-in, before the person is told to choose others
 
 
@@ -142,12 +143,7 @@ class Town:
         """Let the networks that call us greet our webhook, and tell it from now on what is said."""
         for venue in self.venues:
             if venue.is_pushed:
-                url = address(venue.handle.network)
-                try:
-                    venue.stand_in.register(url)
-                except (OSError, ValueError) as error:
-                    title = network_module(venue.handle.network).capabilities.title
-                    raise TownError(f"the webhook {url} did not pass {title}'s verification") from error
+                _register(venue, address(venue.handle.network))
 
     def write(
         self,
@@ -206,6 +202,19 @@ def _settings(venue: Venue, written: Mapping[str, Any]) -> dict[str, Any]:
     if told.get("settings"):
         told["settings"] = {**written.get("settings", {}), **told["settings"]}
     return told
+
+
+def _register(venue: Venue, url: str) -> None:
+    """Let a network verify our webhook, again when the function was slow to wake up."""
+    for left in range(GREETINGS, 0, -1):
+        try:
+            venue.stand_in.register(url)
+        except (OSError, ValueError) as error:
+            if left == 1:
+                title = network_module(venue.handle.network).capabilities.title
+                raise TownError(f"the webhook {url} did not pass {title}'s verification") from error
+        else:
+            return
 
 
 def _free_from(first: int) -> int:

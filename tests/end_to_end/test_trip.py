@@ -307,6 +307,9 @@ STREAM = (
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
 )
+WEEKLY = dict.fromkeys(
+    ("dynamodb:DeleteItem", "secretsmanager:PutSecretValue"), "a sixty-day token is renewed once a week"
+)
 EXPLAINED = {
     "Route": dict.fromkeys(
         POLLER, "its mapping receives and deletes; the emulator does so without asking the role"
@@ -319,8 +322,11 @@ EXPLAINED = {
         "sqs:SendMessage*": "its mapping tells which stretch it gave up on after six hours",
     },
     "IngestFeeds": {
-        "secretsmanager:GetSecretValue": "some feeds ask for a password, or their address is a secret"
+        "secretsmanager:GetSecretValue": "some feeds ask for a password, or their address is a secret",
+        "dynamodb:BatchGetItem": "such a feed is cared for, by how it was seen last",
     },
+    "IngestInstagram": WEEKLY,
+    "IngestThreads": WEEKLY,
     "Watch": {
         "dynamodb:UpdateItem": "a page that the stream left behind for a minute is marked as sent",
         "dynamodb:PutItem": "a network that was silent for hours is paged",
@@ -390,6 +396,9 @@ def exercise_what_is_rare(scene: Scene) -> None:
     )
     scene.deployed.invoke("Watch", {})
     for network in scene.networks:
-        for do in ("poll", "reread", "care"):
+        stand_in = scene.town.venue(network).stand_in  # type: ignore[union-attr] # every network is played
+        for fault, do in (("", "reread"), ("expired_token", "poll"), ("", "care"), ("server_error", "care")):
+            if fault:
+                stand_in.fail(fault)
             scene.deployed.poll(network, do)
     assert waited_for(lambda: not scene.deployed.waiting("DeadLetterQueueUrl"))

@@ -46,7 +46,7 @@ TABLE_RIGHTS = {
     "IngestFacebook": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
     "IngestInstagram": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
     "IngestThreads": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
-    "IngestWhatsapp": {"GetItem", "PutItem"} | CARE,
+    "IngestWhatsapp": {"PutItem"} | CARE,  # no cursor: it is never polled
     "IngestMastodon": {"GetItem", "PutItem"} | READ_AGAIN,
     "IngestBluesky": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,
     "IngestReddit": {"GetItem", "PutItem"} | READ_AGAIN | RENEW_TOKENS,

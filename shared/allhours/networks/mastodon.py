@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from allhours.domain.item import Change, Heard, Item, Skipped, Unreadable
+from allhours.networks._mastodon.found import our_id
 from allhours.networks._mastodon.posts import (
     NETWORK,
     TO_OTHERS,
@@ -202,6 +203,8 @@ def _statuses(server: Server, status_ids: list[str]) -> Iterator[tuple[str, obje
             elif answer := server.get(f"/api/v1/statuses/{quote(status_id, safe='')}"):
                 yield status_id, answer.body
             elif sure or server.get("/api/v2/instance"):
+                if not sure:
+                    our_id(server)  # to another account's token every private post looks deleted
                 sure = True
                 yield status_id, None
             else:

@@ -489,6 +489,7 @@ PATHS = {
     "/api/v1/notifications/requests": "/api/v1/notifications/requests",
     "/api/v1/timelines/tag/acme": "/api/v1/timelines/tag/{hashtag}",
     "/api/v1/statuses": "/api/v1/statuses",
+    "/api/v1/accounts/verify_credentials": "/api/v1/accounts/verify_credentials",
 }
 
 

@@ -57,6 +57,8 @@ _BLOCKED = "a block stands between the author and us: nobody would see an answer
 _CLOSED = "the author has limited who may reply, and not to us"
 _NO_MESSAGES = "the customer takes no direct messages from us: answer publicly and ask for one"
 _GROUP = "the conversation is a group's: others than the customer would read the answer"
+_UNREAD = "the conversation does not show all that was said since then: look there yourself"
+_EVENT = "chat.bsky.convo.defs#systemMessageView"  # nobody said it
 _REASONS = {
     "MessagesDisabled": _NO_MESSAGES,
     "NotFollowedBySender": "the customer takes messages only from people they follow: answer publicly",
@@ -109,6 +111,8 @@ class BlueskyAnswers:
 
     def send(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted:
         """Put the record, or send the message."""
+        if never := _never(handle, answer.item, private=answer.private):
+            raise DefiniteNo(NETWORK, never, handle=handle.handle)
         session, fixed = self._session(handle, at), answer.fixed
         try:
             if answer.private:
@@ -135,7 +139,13 @@ class BlueskyAnswers:
         if answer.private:
             return self._sent(session, handle, answer)
         there = _record(session, POSTS, fixed["rkey"], repo=fixed["repo"])
-        ours = there is not None and look(there, "value.text") == answer.text
+        if there is None:
+            return None
+        text, target = look(there, "value.text"), look(there, "value.reply.parent.uri")
+        if not isinstance(text, str) or not isinstance(target, str):
+            detail = "there is a record under the answer's key, and it cannot be read: see which one it is"
+            raise CannotTell(NETWORK, detail, handle=handle.handle)
+        ours = text == answer.text and target == answer.item.answer_needs["parent_uri"]
         return _posted(fixed) if ours else None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
@@ -211,41 +221,57 @@ class BlueskyAnswers:
         if known:
             convo = session.get("chat.bsky.convo.getConvo", [("convoId", known)], chat=True).get("convo")
         else:
-            members = [("members", answer.item.author.author_id)]
-            open_to_us = session.get("chat.bsky.convo.getConvoAvailability", members, chat=True)
+            asked = [("members", answer.item.author.author_id)]
+            open_to_us = session.get("chat.bsky.convo.getConvoAvailability", asked, chat=True)
             if open_to_us.get("canChat") is not True:
                 raise DefiniteNo(NETWORK, _NO_MESSAGES, handle=us.handle)
             convo = open_to_us.get("convo")
             if convo is None:  # an empty one is made, which shows nobody anything
-                convo = session.get("chat.bsky.convo.getConvoForMembers", members, chat=True).get("convo")
+                convo = session.get("chat.bsky.convo.getConvoForMembers", asked, chat=True).get("convo")
         convo_id, kind = look(convo, "id"), look(convo, "kind.$type")
         if not isinstance(convo_id, str):
             raise Malformed(NETWORK, "the conversation has no id", handle=us.handle, field="convo.id")
         if isinstance(kind, str) and kind.endswith("#groupConvo"):
             raise DefiniteNo(NETWORK, _GROUP, handle=us.handle)
+        members = {look(each, "did") for each in entries(convo, "members")}
+        if members - {us.native_id, answer.item.author.author_id}:
+            raise DefiniteNo(NETWORK, _GROUP, handle=us.handle)
         message = {"text": answer.text, **_facets(session, answer.text)}
         return {"repo": us.native_id, "convo_id": convo_id, "message": json.dumps(message)}
 
     def _sent(self, session: Session, handle: Handle, answer: Answer) -> Posted | None:
+        """Return the one message of ours with these words; absent only if all since then could be read."""
         us, since, cursor = answer.fixed["repo"], answer.approved_at - CLOCKS_DIFFER, ""
+        same: list[str] = []
+        doubt = f"{PAGES * MESSAGES} messages were sent since in this conversation: look there yourself"
         for _ in range(PAGES):
             query = [("convoId", answer.fixed["convo_id"]), ("limit", str(MESSAGES))]
             query += [("cursor", cursor)] if cursor else []
             page = session.get("chat.bsky.convo.getMessages", query, chat=True)
-            for message in entries(page, "messages"):
-                sent_at = instant_in(look(message, "sentAt"))
-                if sent_at and sent_at < since:  # newest first
-                    return None
+            listed, after = page.get("messages"), page.get("cursor", "")
+            newer, older = _newer(listed, since)
+            for message in newer:
                 text, native_id = look(message, "text"), look(message, "id")
-                ours = look(message, "sender.did") == us and isinstance(text, str)
-                if ours and isinstance(native_id, str) and same_words(str(text), answer.text):
-                    return Posted(native_id=native_id)
-            after = page.get("cursor")
-            if not isinstance(after, str) or not after or after == cursor:
-                return None
+                ours = look(message, "sender.did") == us and isinstance(native_id, str)
+                if ours and same_words(str(text), answer.text):
+                    same.append(str(native_id))
+            if not isinstance(listed, list) or not all(_legible(message, us) for message in newer):
+                doubt = _UNREAD
+                break
+            if older or after == "":
+                doubt = ""
+                break
+            if not isinstance(after, str) or after == cursor:
+                doubt = _UNREAD
+                break
             cursor = after
-        detail = f"{PAGES * MESSAGES} messages were sent since in this conversation: look there yourself"
-        raise CannotTell(NETWORK, detail, handle=handle.handle)
+        if len(same) > 1:
+            doubt = f"{len(same)} messages of ours have these words: see which one it is"
+        elif same:
+            return Posted(native_id=same[0])
+        if doubt:
+            raise CannotTell(NETWORK, doubt, handle=handle.handle)
+        return None
 
 
 def record_key(answer: Answer) -> str:
@@ -256,6 +282,35 @@ def record_key(answer: Answer) -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
 
 
+def _newer(listed: object, since: datetime) -> tuple[list[object], bool]:
+    """Return the messages since then, which come newest first, and whether an older one ended them."""
+    newer: list[object] = []
+    for message in listed if isinstance(listed, list) else ():
+        sent_at = instant_in(look(message, "sentAt"))
+        if sent_at and sent_at < since:
+            return newer, True
+        newer.append(message)
+    return newer, False
+
+
+def _legible(message: object, us: str) -> bool:
+    """Return whether it can be told if a message is our answer; one that we deleted has no words left."""
+    sender = look(message, "sender.did")
+    if not isinstance(sender, str):
+        return look(message, "$type") == _EVENT
+    return sender != us or (isinstance(look(message, "text"), str) and isinstance(look(message, "id"), str))
+
+
+def _never(handle: Handle, item: Item, *, private: bool) -> str:
+    """Return why the item must not be answered so, whoever asks; "" when it may."""
+    secret = item.visibility is Visibility.PRIVATE
+    if item.network != NETWORK:
+        return "it was not said on Bluesky"
+    if secret and not private:
+        return "a private message is answered in private"
+    return f"it was said to {item.handle} in private" if secret and item.handle != handle.handle else ""
+
+
 def _refusal(handle: Handle, item: Item, *, private: bool) -> Permission | None:
     """Return why not, if what we know of the item says so."""
     needs = item.answer_needs
@@ -263,7 +318,7 @@ def _refusal(handle: Handle, item: Item, *, private: bool) -> Permission | None:
     first_that_holds = (
         (item.kind is Kind.PROFILE, "a profile is not something said"),
         (item.change is Change.DELETED, "the author deleted it"),
-        (item.visibility is Visibility.PRIVATE and not private, "a private message is answered in private"),
+        (bool(never := _never(handle, item, private=private)), never),
         ("blocked" in needs, _BLOCKED),
         (not private and needs.get("reply") == "disabled", _CLOSED),
         (not private and not {"parent_cid", "root_cid"} <= needs.keys(), "it was kept without its cid"),
@@ -280,7 +335,10 @@ def _refusal(handle: Handle, item: Item, *, private: bool) -> Permission | None:
 
 def _look_first(session: Session, uri: str, us: Handle) -> None:
     """Raise `DefiniteNo` when a reply to the post would be seen by nobody."""
-    (view, *_) = (*entries(session.get("app.bsky.feed.getPosts", [("uris", uri)]), "posts"), None)
+    posts = session.get("app.bsky.feed.getPosts", [("uris", uri)]).get("posts")
+    if not isinstance(posts, list):  # which does not mean that it is gone
+        raise Malformed(NETWORK, "the post is not told of", handle=us.handle, field="posts")
+    view = posts[0] if posts else None
     for holds, reason in (
         (view is None, _GONE),
         (blocks_in(look(view, "author")), _BLOCKED),

@@ -34,6 +34,7 @@ _ERROR = re.compile(r"[A-Za-z0-9]{1,60}")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _NOT_THERE = ("NotFound", "RecordNotFound", "HandleNotFound")
 _NOT_LOCATED = ("Could not locate record", "Unable to resolve handle")  # as InvalidRequest, of older servers
+_UNCLEAR = (408, 409)  # these may have had an effect
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _TOO_MANY, _BROKEN = 200, 400, 401, 429, 500
 
 
@@ -265,7 +266,7 @@ class Session:
             raise RateLimited(
                 NETWORK, f"{what}: too many calls", handle=handle, retry_at=_retry_at(answer, self._at)
             )
-        if answer.status >= _BROKEN:
+        if answer.status >= _BROKEN or answer.status in _UNCLEAR:
             raise Unreachable(NETWORK, f"{what}: HTTP {answer.status}", handle=handle)
         if (error, message) == ("InvalidToken", "Bad token method"):
             raise self._refused(

@@ -8,7 +8,6 @@ and some ignore it, so from fifty minutes on we look at the thread before we pos
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -20,16 +19,15 @@ import regex
 
 from allhours.domain.errors import Malformed, Refused
 from allhours.domain.item import Change, Visibility
-from allhours.domain.plain_text import from_html
 from allhours.networks._links import links
+from allhours.networks._mastodon.found import MENTION, as_posted, found, our_id
 from allhours.networks._mastodon.posts import NETWORK, loads
-from allhours.networks._mastodon.server import USUAL_LIMITS, Server, listens_again, server_of
-from allhours.networks.answering import judged, post_once, same_words
-from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
-from allhours.networks.paging import instant_of
+from allhours.networks._mastodon.server import USUAL_LIMITS, listens_again, server_of
+from allhours.networks.answering import judged, post_once
+from allhours.networks.contract import Cost, DefiniteNo, Length, Permission, Posted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from allhours.domain.handle import Handle
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
     from allhours.networks.http import Http, Reply
 
 _KEY_HOLDS = timedelta(minutes=50)  # of the hour that Mastodon keeps a key
-_SKEW = timedelta(minutes=1)  # between our clock at the approval and the server's
-_PAGE, _PAGES = "40", 5  # of our own statuses since the approval
-_MENTION = re.compile(r"(?<![=/\w])@([a-z0-9_]+(?:[.-]+[a-z0-9_]+)*)(@[\w.-]*\w)?", re.IGNORECASE)
 _GRAPHEME = regex.compile(r"\X")
 _WORDS: Mapping[int, str] = {
     400: "the server does not take this text: shorten or change it",
@@ -62,17 +57,13 @@ class Answers:
         self._credentials = credentials
         self._http = http
 
-    def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:  # noqa: ARG002 - every handle may answer, at any time
+    def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:  # noqa: ARG002 - there is no window
         """Return whether the item can be answered; who blocked us is known only when we send."""
-        if item.change is Change.DELETED:
-            return Permission(allowed=False, reason="the author deleted it")
-        if not item.answer_needs.get("status_id") or not item.answer_needs.get("acct"):
-            return Permission(allowed=False, reason="it is not known on our own server: answer by hand")
+        if refusal := _refusal(handle, item, private=private):
+            return Permission(allowed=False, reason=refusal)
         if private:
             reason = "a direct status that only the author sees; administrators of both servers can read it"
             return Permission(allowed=True, reason=reason)
-        if item.visibility is Visibility.PRIVATE:
-            return Permission(allowed=False, reason="it was said in private: answer in private")
         return Permission(allowed=True, reason=f"seen as far as the post itself: {_visibility(item)}")
 
     def length(self, text: str, item: Item, *, private: bool) -> tuple[Length, ...]:  # noqa: ARG002 - one rule for both
@@ -89,6 +80,7 @@ class Answers:
 
     def prepare(self, handle: Handle, answer: Answer, *, at: datetime) -> Answer:  # noqa: ARG002 - nothing is asked
         """Fix text, visibility and idempotency key."""
+        _allow(handle, answer)
         fixed = {
             "status": _named(answer.text, answer.item),
             "visibility": "direct" if answer.private else _visibility(answer.item),
@@ -98,6 +90,7 @@ class Answers:
 
     def send(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted:
         """Make the one POST; look first when the server may have forgotten the key."""
+        _allow(handle, answer)
         text, visibility, key = (answer.fixed[name] for name in ("status", "visibility", "key"))
         if visibility == "direct" and (others := _others(text, answer.item)):
             detail = f"a private answer would also be shown to {', '.join(others)}: leave the names out"
@@ -130,20 +123,9 @@ class Answers:
         return _posted(reply, handle)
 
     def find(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted | None:
-        """Look below the post, then at our own newest statuses, for what answers it since the approval.
-
-        One is it, whatever the server made of its text; of several it is the one with our words.
-        """
-        server = server_of(self._credentials, self._http, handle, at)
-        me = handle.native_id or _id_of(server)
-        ours = [body for body in _below(server, answer) if _is_ours(body, answer, me)]
-        if not ours:
-            ours = [body for body in _own(server, answer, me) if _is_ours(body, answer, me)]
-        same = [body for body in ours if same_words(_bare(_text(body)), _bare(answer.text))]
-        if len(ours) > 1 and len(same) != 1:
-            detail = f"{len(ours)} posts of ours answer {answer.item.native_id}: see which one it is"
-            raise CannotTell(NETWORK, detail, handle=handle.handle)
-        return next((_as_posted(body) for body in same or ours), None)
+        """Look below the post, then at our own newest statuses, for what answers it since the approval."""
+        body = found(server_of(self._credentials, self._http, handle, at), answer)
+        return as_posted(body) if body else None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
         """Delete our status; other servers may keep their copies."""
@@ -151,29 +133,54 @@ class Answers:
         path = f"/api/v1/statuses/{quote(posted.native_id, safe='')}"
         address = f"{handle.base_url}{path}"
         reply = self._http.call(NETWORK, "DELETE", address, handle=handle.handle, headers=server.headers)
-        if reply.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+        if reply.status == HTTPStatus.OK:
+            return
+        if reply.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
             raise server.error(path, reply)
+        our_id(server)  # another account, or a server that is none, knows nothing of our status
+        if server.get(path):
+            detail = "the server deletes it not, though it is there: delete it by hand"
+            raise Refused(NETWORK, detail, handle=handle.handle)
 
 
 def graphemes(text: str, *, link: int = USUAL_LIMITS["characters_reserved_per_url"]) -> int:
     """Return how long Mastodon counts a text: what a reader sees as characters, links and names shortened."""
-    for found in reversed(links(text)):
-        if text[found.start :].lower().startswith("http"):
-            text = text[: found.start] + "x" * link + text[found.end :]
-    return len(_GRAPHEME.findall(_MENTION.sub(r"@\1", text)))
+    for each in reversed(links(text)):
+        if text[each.start :].lower().startswith("http"):
+            text = text[: each.start] + "x" * link + text[each.end :]
+    return len(_GRAPHEME.findall(MENTION.sub(r"@\1", text)))
+
+
+def _refusal(handle: Handle, item: Item, *, private: bool) -> str:
+    """Return why the item must not be answered so, "" when it may."""
+    if item.change is Change.DELETED:
+        return "the author deleted it"
+    if item.network != NETWORK or item.handle != handle.handle:  # its id is another post's on another server
+        return f"it was said to {item.handle}: answer from there"
+    if not item.answer_needs.get("status_id") or not item.answer_needs.get("acct"):
+        return "it is not known on our own server: answer by hand"
+    if item.visibility is Visibility.PRIVATE and not private:
+        return "it was said in private: answer in private"
+    return ""
+
+
+def _allow(handle: Handle, answer: Answer) -> None:
+    """Raise `DefiniteNo` before anything is asked, where an answer would reach whom it must not reach."""
+    if refusal := _refusal(handle, answer.item, private=answer.private):
+        raise DefiniteNo(NETWORK, refusal, handle=handle.handle)
 
 
 def _named(text: str, item: Item) -> str:
     """Return the answer as it is sent: it names the author, or the author would not be told."""
     acct = item.answer_needs.get("acct", "")
-    names = {found[0].removeprefix("@").lower() for found in _MENTION.finditer(text)}
+    names = {found[0].removeprefix("@").lower() for found in MENTION.finditer(text)}
     return text if acct.lower() in names or not acct else f"@{acct} {text}"
 
 
 def _others(text: str, item: Item) -> list[str]:
     """Return whom else a text names: a direct status goes to everybody in it."""
     acct = item.answer_needs.get("acct", "").lower()
-    return [found[0] for found in _MENTION.finditer(text) if found[0].removeprefix("@").lower() != acct]
+    return [found[0] for found in MENTION.finditer(text) if found[0].removeprefix("@").lower() != acct]
 
 
 def _visibility(item: Item) -> str:
@@ -186,84 +193,9 @@ def _posted(reply: Reply, handle: Handle) -> Posted:
         body = loads(reply.body)
     except ValueError:
         body = None
-    posted = _as_posted(cast("dict[str, object]", body)) if isinstance(body, dict) else Posted(native_id="")
+    posted = as_posted(cast("dict[str, object]", body)) if isinstance(body, dict) else Posted(native_id="")
     if not posted.native_id:
         raise Malformed(
             NETWORK, "the server took the answer and tells no id", handle=handle.handle, field="id"
         )
     return posted
-
-
-def _as_posted(body: Mapping[str, object]) -> Posted:
-    native_id, url = body.get("id"), body.get("url")
-    return Posted(
-        native_id=native_id if isinstance(native_id, str) else "",
-        permalink=url if isinstance(url, str) else "",
-    )
-
-
-def _below(server: Server, answer: Answer) -> Iterator[Mapping[str, object]]:
-    """Yield what stands in the thread below the post; nothing when the post is gone."""
-    told = server.get(f"/api/v1/statuses/{quote(answer.item.answer_needs['status_id'], safe='')}/context")
-    body = told.body if told else None
-    yield from _objects(body.get("descendants") if isinstance(body, dict) else None)
-
-
-def _own(server: Server, answer: Answer, me: str) -> Iterator[Mapping[str, object]]:
-    """Yield our own statuses since the approval, newest first."""
-    path, older = f"/api/v1/accounts/{quote(me, safe='')}/statuses", ""
-    for _ in range(_PAGES):
-        params = [("limit", _PAGE), ("exclude_reblogs", "true"), *([("max_id", older)] if older else [])]
-        listed = server.list_of(path, *params)
-        bodies = list(_objects(listed[0] if listed else None))
-        yield from bodies
-        if not bodies or not _since(bodies[-1], answer):
-            return
-        older = _as_posted(bodies[-1]).native_id
-    detail = "we posted too much since then to look through it: see at the server whether the answer is out"
-    raise CannotTell(NETWORK, detail, handle=server.handle.handle)
-
-
-def _is_ours(body: Mapping[str, object], answer: Answer, me: str) -> bool:
-    """Return whether a status is ours, answers the item, and came after the approval."""
-    account = body.get("account")
-    by_us = isinstance(account, dict) and account.get("id") == me
-    if not by_us or not _as_posted(body).native_id or not _since(body, answer):
-        return False
-    target = body.get("in_reply_to_id")
-    if target is None:  # some servers cut the thread when its parent is deleted
-        return same_words(_bare(_text(body)), _bare(answer.text))
-    return target == answer.item.answer_needs["status_id"]
-
-
-def _since(body: Mapping[str, object], answer: Answer) -> bool:
-    try:
-        return instant_of(str(body.get("created_at"))) >= answer.approved_at - _SKEW
-    except (ValueError, OverflowError):
-        return True
-
-
-def _text(body: Mapping[str, object]) -> str:
-    content = body.get("content")
-    return from_html(content) if isinstance(content, str) else ""
-
-
-def _bare(text: str) -> str:
-    """Return a text without names and addresses, which servers show in their own ways."""
-    for found in reversed(links(text)):
-        text = f"{text[: found.start]}\0{text[found.end :]}"
-    return _MENTION.sub("", text)
-
-
-def _objects(value: object) -> Iterator[Mapping[str, object]]:
-    for each in cast("list[object]", value) if isinstance(value, list) else ():
-        if isinstance(each, dict):
-            yield cast("dict[str, object]", each)
-
-
-def _id_of(server: Server) -> str:
-    told = server.get("/api/v1/accounts/verify_credentials")
-    me = _as_posted(cast("dict[str, object]", told.body)) if told and isinstance(told.body, dict) else None
-    if me is None or not me.native_id:
-        raise server.malformed("/api/v1/accounts/verify_credentials", "does not tell who we are")
-    return me.native_id

@@ -7,8 +7,6 @@ makes a repeated post the same post; what stands against a second one is that we
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -17,13 +15,14 @@ from allhours.domain.item import Change, Visibility
 from allhours.networks._links import links
 from allhours.networks._x.api import Reader, Vocabulary
 from allhours.networks._x.call import Broke, Caller, Gone, detail_of, problem_of, told_by, window_end
+from allhours.networks._x.found import found_message, found_post, participant_of, target_of
 from allhours.networks._x.length import X_RULES, weighted_length
-from allhours.networks._x.posts import NAME, Json, is_id, loads, snowflake, told_by_id
-from allhours.networks.answering import SOON, judged, post_once, same_words
-from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
+from allhours.networks._x.posts import NAME, Json, gone_ids, is_id, loads
+from allhours.networks.answering import DEFINITE, SOON, judged, post_once
+from allhours.networks.contract import Cost, DefiniteNo, Length, Permission, Posted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from allhours.domain.handle import Handle
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 _LONGEST_MESSAGE = 10_000  # characters; the unit is UNCONFIRMED, so the larger count of UTF-16 is kept
 _WITH_LINK, _SUMMONED, _POSTED, _MESSAGE, _HIDDEN, _DELETED = 0.200, 0.010, 0.015, 0.015, 0.005, 0.010
-_SKEW = timedelta(minutes=1)  # between our clock at the approval and X's at the post
-_PAGES = 8  # of our own posts since the approval: 800
 _ENGAGED = "have not been mentioned or otherwise engaged"
 _WORDS: Mapping[int, str] = {
     400: "X does not take this text: shorten or change it",
@@ -74,14 +71,12 @@ class Answers:
         """Return whether X lets this handle answer, as far as the item tells it."""
         if item.change is Change.DELETED:
             return _no("the author deleted it")
+        if never := _never(handle, item, private=private):
+            return _no(never)
         if private:
-            if not is_id(_participant(item)):
-                return _no("X does not tell who wrote it, so nobody can be written to")
             if item.visibility is Visibility.PRIVATE:
                 return _yes("a direct message to whoever wrote us one")
             return _yes("a direct message, if the author takes ours: X tells when we send")
-        if item.visibility is Visibility.PRIVATE:
-            return _no("it was said in private: answer in private")
         if handle.settings.get("tier") == "enterprise":
             return _yes("enterprise access may answer everybody")
         engaged = item.answer_needs.get("engaged", "") if handle.handle == item.handle else ""
@@ -118,13 +113,17 @@ class Answers:
 
     def prepare(self, handle: Handle, answer: Answer, *, at: datetime) -> Answer:
         """Renew a token that is about to run out; X has nothing that could be fixed beforehand."""
+        _allow(handle, answer)
         self._caller(handle, at).renew_when_due()
         return answer
 
     def send(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted:
         """Make the one POST; a refusal as a duplicate is a doubt, for it may be this very answer."""
+        _allow(handle, answer)
         caller = self._caller(handle, at)
         fields, path, body = self._request(caller, answer)
+        # before the call: a function that ends in it has counted it
+        caller.spend(self.cost(answer.text, answer.item, private=answer.private).usd)
         try:
             reply = post_once(
                 self._http,
@@ -141,47 +140,50 @@ class Answers:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             self._renewed(caller, fields)
         _judge(reply, answer, handle, at)
-        caller.spend(self.cost(answer.text, answer.item, private=answer.private).usd)
         return _posted(reply, answer, handle)
 
     def find(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted | None:
         """Look at our own posts, or at the messages with this person, since the approval.
 
-        One post that answers the item is it, whatever X made of its text; of several it is the one with our
-        words. The day's ceiling for paid reads does not hold this back.
+        The day's ceiling for paid reads does not hold this back. `CannotTell` when X did not show all of it.
         """
         reader = Reader(caller=self._caller(handle, at), spoken=self._spoken)
+        if not is_id(handle.native_id):
+            raise Refused(NAME, "the organisation file has no native_id for it", handle=handle.handle)
         if answer.private:
-            return _found_message(reader, answer)
-        theirs = {answer.item.native_id, _target(answer.item)}
-        since = max(int(answer.item.native_id), snowflake(answer.approved_at - _SKEW))
-        ours = [entry for entry in _own_posts(reader, str(since)) if theirs & _answered(entry)]
-        same = [entry for entry in ours if same_words(_bare(_words(entry)), _bare(answer.text))]
-        if len(ours) > 1 and len(same) != 1:
-            detail = f"{len(ours)} posts of ours answer {answer.item.native_id}: see which one it is"
-            raise CannotTell(NAME, detail, handle=handle.handle)
-        for entry in same or ours:
-            return Posted(native_id=str(entry["id"]), permalink=_permalink(handle, str(entry["id"])))
-        return None
+            native_id, permalink = found_message(reader, answer), ""
+        else:
+            native_id = found_post(reader, answer)
+            permalink = _permalink(handle, native_id)
+        return Posted(native_id=native_id, permalink=permalink) if native_id else None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
         """Delete our post; X takes no direct message back from whom it was sent to."""
         if not posted.permalink:
             raise DefiniteNo(NAME, "a direct message cannot be taken back", handle=handle.handle)
+        if not is_id(posted.native_id):
+            raise DefiniteNo(NAME, "it is no post of ours", handle=handle.handle)
         caller = self._caller(handle, at)
-        try:
-            caller.ask("DELETE", f"/2/tweets/{posted.native_id}")
-        except Gone:
-            return
         caller.spend(_DELETED)
+        try:
+            told = caller.ask("DELETE", f"/2/tweets/{posted.native_id}")
+        except (
+            Gone
+        ):  # a block page or a wrong address says nothing of the post: X has to show that it is gone
+            if posted.native_id in gone_ids(caller.get("/2/tweets", {"ids": posted.native_id})):
+                return
+            raise
+        if not _says(told, "deleted"):
+            raise Malformed(NAME, "X does not say that it deleted it", handle=handle.handle, field="deleted")
 
     def hide(self, handle: Handle, item: Item, *, hidden: bool, at: datetime) -> None:
         """Hide an answer in a conversation that we began, or show it again."""
         if item.visibility is Visibility.PRIVATE or not item.parent_id:
             raise DefiniteNo(NAME, "X hides answers only, not posts and messages", handle=handle.handle)
         caller = self._caller(handle, at)
+        caller.spend(_HIDDEN)
         try:
-            caller.ask("PUT", f"/2/tweets/{_target(item)}/hidden", json_body={"hidden": hidden})
+            told = caller.ask("PUT", f"/2/tweets/{target_of(item)}/hidden", json_body={"hidden": hidden})
         except RateLimited as error:
             raise DefiniteNo(NAME, error.detail, handle=handle.handle, again_at=error.retry_at) from None
         except Broke as error:
@@ -189,7 +191,8 @@ class Answers:
         except Refused:
             detail = "X hides only answers in a conversation that we began (scope tweet.moderate.write)"
             raise DefiniteNo(NAME, detail, handle=handle.handle) from None
-        caller.spend(_HIDDEN)
+        if _says(told, "hidden") is not hidden:
+            raise Malformed(NAME, "X does not say that it did so", handle=handle.handle, field="hidden")
 
     def _request(self, caller: Caller, answer: Answer) -> tuple[Mapping[str, str], str, Mapping[str, object]]:
         """Return the secret's fields, the path and the body of the POST."""
@@ -199,12 +202,12 @@ class Answers:
         except Refused as error:
             raise DefiniteNo(NAME, error.detail, handle=where) from None
         if not answer.private:
-            replied = {"in_reply_to_tweet_id": _target(answer.item)}
+            replied = {"in_reply_to_tweet_id": target_of(answer.item)}
             return fields, "/2/tweets", {"text": answer.text, "reply": replied}
         if fields.get("scope") and "dm.write" not in fields["scope"].split():
             detail = f"secret {caller.handle.secret} lacks the scope dm.write: connect the account again"
             raise DefiniteNo(NAME, detail, handle=where)
-        path = f"/2/dm_conversations/with/{_participant(answer.item)}/messages"
+        path = f"/2/dm_conversations/with/{participant_of(answer.item)}/messages"
         return fields, path, {"text": answer.text}
 
     def _renewed(self, caller: Caller, fields: Mapping[str, str]) -> None:
@@ -225,13 +228,14 @@ class Answers:
 def _judge(reply: Reply, answer: Answer, handle: Handle, at: datetime) -> None:
     """Return when X has it; raise what anything else means."""
     where, kind, said = handle.handle, problem_of(reply.body), detail_of(reply.body)
-    if reply.status == HTTPStatus.PAYMENT_REQUIRED or kind == "usage-capped":
+    capped = kind == "usage-capped" and reply.status in DEFINITE
+    if reply.status == HTTPStatus.PAYMENT_REQUIRED or capped:
         detail = "X wants money before it takes another post: see credits and limits in its developer console"
         raise DefiniteNo(NAME, detail, handle=where)
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         again_at = window_end(reply.headers, at)
         raise DefiniteNo(NAME, "X takes no more of our posts for now", handle=where, again_at=again_at)
-    if reply.status == HTTPStatus.FORBIDDEN and "duplicate" in said:
+    if reply.status == HTTPStatus.FORBIDDEN and b"duplicate" in reply.body.lower():
         detail = f"X says that we posted this text lately ({told_by(reply)}): it may be this very answer"
         raise Unreachable(NAME, detail, handle=where)
     words = _WORDS_IN_PRIVATE if answer.private else _WORDS
@@ -250,66 +254,30 @@ def _posted(reply: Reply, answer: Answer, handle: Handle) -> Posted:
     return Posted(native_id=str(native_id), permalink=permalink)
 
 
-def _own_posts(reader: Reader, since: str) -> Iterator[Json]:
-    token: str | None = None
-    for _ in range(_PAGES):
-        entries, token = reader.own_posts(since, token)
-        yield from (
-            cast("Json", each) for each in entries if isinstance(each, dict) and is_id(each.get("id"))
-        )
-        if token is None:
-            return
-    detail = "we posted too much since then to look through it: see at X whether the answer is out"
-    raise CannotTell(NAME, detail, handle=reader.handle.handle)
-
-
-def _found_message(reader: Reader, answer: Answer) -> Posted | None:
-    since = answer.approved_at - _SKEW
-    for entry in reader.own_messages(_participant(answer.item)):
-        event = cast("Json", entry) if isinstance(entry, dict) else {}
-        event_id = str(event.get("id"))
-        said_at = told_by_id(event_id) if is_id(event_id) else None
-        ours = event.get("sender_id") == reader.handle.native_id and said_at is not None and said_at >= since
-        if ours and same_words(_bare(_words(event)), _bare(answer.text)):
-            return Posted(native_id=event_id)
-    return None
-
-
-def _answered(entry: Json) -> set[str]:
-    """Return the ids of the posts that one of ours answers."""
-    references = entry.get("referenced_tweets") or entry.get("referenced_posts")
-    return {
-        str(each.get("id"))
-        for each in cast("list[object]", references if isinstance(references, list) else [])
-        if isinstance(each, dict) and each.get("type") == "replied_to"
-    }
-
-
-def _words(entry: Json) -> str:
-    note = entry.get("note_tweet") or entry.get("note_post")
-    whole = cast("Json", note).get("text") if isinstance(note, dict) else entry.get("text")
-    text = whole if isinstance(whole, str) else ""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _bare(text: str) -> str:
-    """Return a text without what X adds or rewrites: names at its beginning, and every address."""
-    for link in reversed(links(text)):
-        text = f"{text[: link.start]}\0{text[link.end :]}"
-    return re.sub(r"^(?:@\w+\s+)+", "", text)
-
-
-def _target(item: Item) -> str:
-    """Return the post to answer: the newest version that we know of."""
-    return item.answer_needs.get("post_id") or item.native_id
-
-
-def _participant(item: Item) -> str:
-    return item.answer_needs.get("participant_id") or item.author.author_id
-
-
 def _permalink(handle: Handle, post_id: str) -> str:
     return f"https://x.com/{handle.handle.lstrip('@')}/status/{post_id}"
+
+
+def _never(handle: Handle, item: Item, *, private: bool) -> str:
+    """Return why the item must not be answered so, whoever asks; "" when it may."""
+    if item.network != NAME:
+        return "it was not said on X"
+    if not private:
+        return "it was said in private: answer in private" if item.visibility is Visibility.PRIVATE else ""
+    if item.visibility is Visibility.PRIVATE and item.handle != handle.handle:
+        return f"it was said to {item.handle} in private: answer from there"
+    return "" if is_id(participant_of(item)) else "X does not tell who wrote it, so nobody can be written to"
+
+
+def _allow(handle: Handle, answer: Answer) -> None:
+    """Raise `DefiniteNo` before anything is asked, where an answer would reach whom it must not reach."""
+    if never := _never(handle, answer.item, private=answer.private):
+        raise DefiniteNo(NAME, never, handle=handle.handle)
+
+
+def _says(document: Json, name: str) -> object:
+    data = document.get("data")
+    return cast("Json", data).get(name) if isinstance(data, dict) else None
 
 
 def _yes(reason: str) -> Permission:

@@ -84,7 +84,17 @@ _POSTS = Vocabulary(
         "expansions": "sender_id",
     },
 )
+_EXPANDED = {*_POSTS.post["expansions"].split(","), "referenced_tweets", "edit_history_tweet_ids"}
 VOCABULARIES = {each.name: each for each in (_TWEETS, _POSTS)}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPage:
+    """A page of what we said, what leads on, and whether X showed all of it."""
+
+    entries: list[object]
+    older: str | None
+    whole: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -183,19 +193,17 @@ class Reader:
         chosen = VOCABULARIES.get(self.handle.settings.get("vocabulary", "probe"))
         return chosen or self.spoken.get(self.handle.key, _TWEETS)
 
-    def own_posts(self, since_id: str, token: str | None) -> tuple[list[object], str | None]:
-        """Read one page of what the handle itself posted after an id, newest first, and what leads on."""
+    def own_posts(self, since_id: str, token: str | None) -> OwnPage:
+        """Read one page of what the handle itself posted after an id, newest first."""
         asked = {"since_id": since_id, "max_results": _PAGE}
         path = f"/2/users/{self.handle.native_id}/tweets"
-        document, following = self._page(path, asked, "post", token, price=OWNED_POST, metered=False)
-        return entries_of(document), following
+        return _own_page(*self._page(path, asked, "post", token, price=OWNED_POST, metered=False))
 
-    def own_messages(self, participant_id: str) -> list[object]:
-        """Read the newest messages that were exchanged with one person."""
-        asked = {"max_results": _GLANCE, "event_types": "MessageCreate"}
+    def own_messages(self, participant_id: str, token: str | None) -> OwnPage:
+        """Read one page of the messages that were exchanged with one person, newest first."""
+        asked = {"max_results": _PAGE if token else _GLANCE, "event_types": "MessageCreate"}
         path = f"/2/dm_conversations/with/{participant_id}/dm_events"
-        document, _ = self._page(path, asked, "message", None, price=MESSAGE, metered=False)
-        return entries_of(document)
+        return _own_page(*self._page(path, asked, "message", token, price=MESSAGE, metered=False))
 
     def _posts(
         self,
@@ -290,6 +298,18 @@ class Reader:
         document = self.caller.get(path, {**params, **getattr(other, what)}, app_only=app_only)
         self.spoken[self.handle.key] = other
         return document
+
+
+def _own_page(document: Json, older: str | None) -> OwnPage:
+    """Return the page; it is whole when X counts as many entries as it shows and left none out."""
+    entries, meta, errors = entries_of(document), document.get("meta"), document.get("errors", [])
+    told = cast("Json", meta) if isinstance(meta, dict) else {}
+    beside = all(  # what an expansion could not bring is no post of ours
+        isinstance(each, dict) and str(cast("Json", each).get("parameter")).partition(".")[0] in _EXPANDED
+        for each in (cast("list[object]", errors) if isinstance(errors, list) else [errors])
+    )
+    counted = told.get("result_count") == len(entries)
+    return OwnPage(entries, older, whole=beside and counted and isinstance(told.get("next_token", ""), str))
 
 
 def _parameter(token: str | None) -> dict[str, str]:

@@ -31,6 +31,7 @@ _WINDOW = timedelta(minutes=15)  # X's rate limit window, when it does not say w
 _WINDOWS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 _BILLING = "X wants money: look at credits and spending limit in the developer console"
 _PARAMETERS = (b"tweet.fields", b"post.fields", b"dm_event.fields", b"expansions")
+_UNCLEAR = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)  # these may have had an effect
 _SOON = timedelta(minutes=2)  # a token that ends within the next call's time is renewed before it
 
 
@@ -170,7 +171,7 @@ class Caller:
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             retry_at = window_end(reply.headers, self.at)
             raise RateLimited(NAME, f"too many calls ({told})", handle=where, retry_at=retry_at)
-        if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status in _UNCLEAR:
             raise Unreachable(NAME, f"X failed ({told})", handle=where)
         if reply.status == HTTPStatus.UNAUTHORIZED:
             raise Expired(NAME, f"the token is not taken ({told})", handle=where)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from allhours.domain.errors import NetworkError, Refused
+from allhours.domain.errors import Malformed, NetworkError, Refused
 from allhours.networks import oauth
 from allhours.networks._x.call import Caller, Gone, expiry, tokens_of
 from allhours.networks._x.posts import NAME, Json, entries_of, is_id, word
@@ -136,7 +136,9 @@ class Setup:
             data = told.get("data")
             webhook = cast("Json", data) if isinstance(data, dict) else told
             done.append("webhook registered: X greeted it and it answered")
-        elif webhook.get("valid") is not True:
+        if not is_id(webhook.get("id")):
+            raise Malformed(NAME, "X does not tell the webhook's id", handle=handle.handle, field="id")
+        if not done and webhook.get("valid") is not True:
             caller.ask("PUT", f"/2/webhooks/{webhook.get('id')}", app_only=True)
             done.append("webhook greeted again and switched on")
         webhook_id = str(webhook.get("id"))
