@@ -123,8 +123,11 @@ class Cloud:
     def _update_item(self, asked: Row, _size: int) -> Row:
         was = self.rows.get((asked["TableName"], _key(asked["Key"])), {})
         values = {name.lstrip(":"): value for name, value in asked["ExpressionAttributeValues"].items()}
+        if asked["UpdateExpression"].startswith("ADD spent :cost"):
+            before = float(was.get("spent", {"N": "0"})["N"])
+            values = {"spent": {"N": str(before + float(values["cost"]["N"]))}}
         self._write({"TableName": asked["TableName"], "Item": {**was, **asked["Key"], **values}}, times=1)
-        return {}
+        return {"Attributes": values}
 
     def _transact_write_items(self, asked: Row, _size: int) -> Row | tuple[int, bytes]:
         puts = [write["Put"] for write in asked["TransactItems"]]
