@@ -225,6 +225,17 @@ def _not_before(since: str, fetched: FetchedPosts) -> FetchedPosts:
     return replace(fetched, posts=tuple((mark, sifted(mark, heard)) for mark, heard in fetched.posts))
 
 
+def each_page(page: Callable[[str | None], FetchedPosts]) -> Iterator[Sequence[Heard]]:
+    """Yield what each page holds, from the newest to the oldest; `page` takes the link to the next one."""
+    link: str | None = None
+    while True:
+        fetched = page(link)
+        yield [heard for _mark, heard in fetched.posts]
+        link = fetched.older
+        if link is None:
+            return
+
+
 def look_again(
     kept: Sequence[Item],
     *,

@@ -131,20 +131,11 @@ class AppStoreReviews:
         """Yield edits and deletions of kept reviews."""
         return _reviews.look_again(
             kept,
-            pages=self._pages(handle, at),
+            pages=_reviews.each_page(partial(self._page, handle, at)),
             one=lambda before: self._one(handle, before, at),
             edited=posts.edited,
             at=at,
         )
-
-    def _pages(self, handle: Handle, at: datetime) -> Iterator[Sequence[Heard]]:
-        link: str | None = None
-        while True:
-            fetched = self._page(handle, at, link)
-            yield [heard for _mark, heard in fetched.posts]
-            link = fetched.older
-            if link is None:
-                return
 
     def _page(self, handle: Handle, at: datetime, link: str | None) -> FetchedPosts:
         if link is None:

@@ -236,20 +236,11 @@ class TrustpilotReviews:
         """Yield edits and deletions of kept reviews."""
         return _reviews.look_again(
             kept,
-            pages=self._pages(handle, at),
+            pages=_reviews.each_page(partial(self._page, handle, at)),
             one=lambda before: self._one(handle, before, at),
             edited=_reviews.newer,
             at=at,
         )
-
-    def _pages(self, handle: Handle, at: datetime) -> Iterator[Sequence[Heard]]:
-        token: str | None = None
-        while True:
-            fetched = self._page(handle, at, token)
-            yield [heard for _mark, heard in fetched.posts]
-            token = fetched.older
-            if token is None:
-                return
 
     def _page(self, handle: Handle, at: datetime, token: str | None) -> FetchedPosts:
         number = int(token or "1")
