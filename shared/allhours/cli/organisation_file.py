@@ -28,8 +28,8 @@ from allhours.domain.organisation import Account, Organisation, Rule, TestPages,
 from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.proof import OPERATIONS
 from allhours.domain.rota import Desk, Need, Rotation, Shift, UnitRota
-from allhours.domain.routing import folded
 from allhours.domain.service_level import ServiceLevel
+from allhours.domain.word_lists import folded
 from allhours.networks import network_module
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from math import inf
 
 from allhours.cli.pattern_cost import is_slow
-from allhours.domain.routing import folded
+from allhours.domain.word_lists import folded
 
 _FEW = 16  # a repeat of so many at most cannot explode: card numbers are (?:\d{4} ?){4}
 _PART = re.compile(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from allhours.cli.checks import Checks, covering_desks, seconds
 from allhours.cli.patterns import fault_of
-from allhours.domain.routing import folded
+from allhours.domain.word_lists import folded
 from allhours.networks import network_module
 
 if TYPE_CHECKING:

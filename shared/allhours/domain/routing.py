@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from allhours.domain.item import Item, Visibility
 from allhours.domain.priority import NORMAL, URGENT
+from allhours.domain.word_lists import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,16 +126,6 @@ def _beginnings(words: tuple[str, ...]) -> frozenset[str]:
     """Return each phrase's first run of letters, without which no text has it; "" for one that has none."""
     runs = (_RUN.search(folded(word)) for word in words)
     return frozenset(run.group() if run else "" for run in runs)
-
-
-def folded(text: str) -> str:
-    """Return the text as rules compare it: without case and accents."""
-    if text.isascii():
-        return text.lower()
-    plain = unicodedata.normalize(
-        "NFKD", text
-    ).casefold()  # in this order: a mathematical F becomes F, and then f
-    return "".join(char for char in plain if not unicodedata.combining(char)).replace("\u2019", "'")
 
 
 def route(
