@@ -6,11 +6,14 @@ SAM := env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS PATH="$(CURDIR)/.venv/bin:$(CURDI
 	SAM_CLI_TELEMETRY=0 ORGANISATION="$(abspath $(ORGANISATION))" \
 	LAYER_COMPILER="$(if $(wildcard .venv-cloud/lib/python3.13),$(CURDIR)/.venv-cloud/bin/python)" .venv-sam/bin/sam
 TEMPLATES := $(wildcard template.yaml infra/*.yaml)
-CODE := $(wildcard shared/allhours functions infra/local tests)
+CODE := $(wildcard shared/allhours functions infra/local infra/triage tests)
 COMPILE := .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --python $(BIN)/python \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: help setup check test build local run drill bench prove deploy lock clean
+# One thread, so that the same material gives the same bytes.
+TRAINER := PYTHONPATH=shared OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-train/bin/python -m
+
+.PHONY: help setup check test build local run drill bench train triage prove deploy lock clean
 .PHONY: check-style check-types check-layers check-templates check-policies
 
 help:
@@ -61,7 +64,16 @@ drill: setup  ## a year of the example rota and one bad day, in simulated time; 
 	@$(BIN)/python -m infra.local.drill $(if $(SEED),--seed $(SEED))
 
 bench: setup  ## measure against performance targets; writes docs/benchmarks.md
+	@$(PYTHON) infra/local/bootstrap.py peers
 	@$(BIN)/python -m tests.bench
+
+train: setup  ## train the model of topics and urgency from ../shared; LABELS=file.jsonl adds desks' labels
+	@$(PYTHON) infra/local/bootstrap.py train
+	@$(TRAINER) infra.triage.train $(if $(LABELS),--labels "$(LABELS)")
+
+triage: setup  ## score the shipped model against its targets; writes docs/triage.md
+	@$(PYTHON) infra/local/bootstrap.py train
+	@$(TRAINER) infra.triage.report
 
 prove: setup  # a hole in the rota that nobody accepted stops the deployment
 	$(BIN)/allhours check $(or $(subst :, ,$(ORGANISATION)),infra/organisation/acme.yaml)
@@ -72,10 +84,10 @@ deploy: prove build  ## prove the rota, then deploy to your AWS account; the fir
 lock: setup  ## compile requirements/*.txt and shared/requirements.txt; UPGRADE=1 takes the newest
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o shared/requirements.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c shared/requirements.txt -o requirements/dev.txt
-	for name in cloud sam audit tools; do \
+	for name in cloud sam audit tools train peers; do \
 		$(COMPILE) $(if $(UPGRADE),--upgrade) --group $$name -o requirements/$$name.txt || exit 1; done
 
 clean:  ## take away all that was made
-	rm -rf .venv .venv-cloud .venv-sam .venv-audit .venv-tools .local .aws-sam .hypothesis .import_linter_cache \
-		.mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-cloud .venv-sam .venv-audit .venv-tools .venv-train .venv-peers .local .aws-sam .hypothesis \
+		.import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -200,11 +200,11 @@ class FakeItemQueue:
     items: list[Item] = field(default_factory=list)
     busy: int = 0
 
-    def put(self, items: Sequence[Item]) -> None:
+    def put(self, items: Sequence[Item], *, heard_by: str = "") -> None:
         if self.busy:
             self.busy -= 1
             raise Busy("queueing items: not taken")
-        self.items.extend(items)
+        self.items.extend(replace(item, heard_by=heard_by or item.heard_by) for item in items)
 
 
 @dataclass(kw_only=True)
@@ -412,13 +412,24 @@ class FakeRecords:
             cases={key: self.cases[key] for key in conversation_keys if key in self.cases},
         )
 
-    def commit(self, decision: Decision, *, at: datetime) -> str:
+    def commit(self, *decisions: Decision, at: datetime) -> str:
         del at
         if self.meanwhile:
             self.meanwhile.pop(0)()
         if self.busy:
             self.busy -= 1
             raise Busy("writing records: TransactionConflict")
+        touched = [f"item {decision.entry.item.key}" for decision in decisions if decision.entry]
+        touched += [f"case {decision.case.conversation_key}" for decision in decisions if decision.case]
+        assert len(set(touched)) == len(touched) or len(decisions) == 1, "two writes of one row"
+        for decision in decisions:
+            if (refused := self._refused(decision)) is not None:
+                return refused
+        for decision in decisions:
+            self._write(decision)
+        return Committed.DONE
+
+    def _refused(self, decision: Decision) -> str | None:
         entry, case = decision.entry, decision.case
         assert entry is not None
         was = self.known.get(entry.item.key)
@@ -428,12 +439,16 @@ class FakeRecords:
             there = self.cases.get(case.conversation_key)
             if there != decision.case_was or case.conversation_key in self.unreadable:
                 return Committed.STALE
-            self.cases[case.conversation_key] = case
-        self.known[entry.item.key] = entry.as_known()
+        return None
+
+    def _write(self, decision: Decision) -> None:
+        if decision.case:
+            self.cases[decision.case.conversation_key] = decision.case
+        assert decision.entry is not None
+        self.known[decision.entry.item.key] = decision.entry.as_known()
         self.decisions.append(decision)
         paged = {page.page_id for page in self.pages}
         self.pages.extend(page for page in decision.pages if page.page_id not in paged)
-        return Committed.DONE
 
     @property
     def events(self) -> list[dict[str, Any]]:

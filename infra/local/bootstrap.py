@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FOLDER = Path(__file__).resolve().parents[2]
+ON_DEMAND = {"train": ".venv-train", "peers": ".venv-peers"}  # made by the commands that need it
 MINORS = (13, 12, 11)  # the template's runtime first; functions run on the emulator's own interpreter
 ENVIRONMENTS = {"dev": ".venv", "cloud": ".venv-cloud", "sam": ".venv-sam", "audit": ".venv-audit"}
 PROBE = "import ensurepip, ssl, venv, sys; print(sys.version_info[1] if sys.version_info[0] == 3 else 0)"
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _make(name: str) -> None:
     """Make one environment unless it stands as pinned."""
-    home, requirements = FOLDER / ENVIRONMENTS[name], FOLDER / "requirements" / f"{name}.txt"
+    home, requirements = FOLDER / (ENVIRONMENTS | ON_DEMAND)[name], FOLDER / "requirements" / f"{name}.txt"
     python, stamp = home / "bin" / "python", home / ".made-from"
     wanted = _stamp(requirements)
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:

@@ -126,6 +126,17 @@ CAST: Sequence[Line] = (
     _said("youtube", "acmebank", "Yara", "Same for me, since Tuesday", on="crash"),
     _said("reddit", "acmebank", "oli_73", "Mine too, in Portugal", on="abroad"),
     _said("instagram", "acmecards", "omar.haddad", "Same here!", on="new"),
+    # The same question on three networks
+    _said("x", "acmeapp", "hana_k", "Sign-in is stuck since this morning, the fingerprint screen just spins"),
+    _said(
+        "mastodon", "acmebank", "viktor", "sign-in stuck again since this morning, fingerprint screen spins!"
+    ),
+    _said(
+        "facebook",
+        "acmeapp",
+        "Lia Moreau",
+        "Since this morning sign-in is stuck: the fingerprint screen spins",
+    ),
     _private(
         "instagram", "acmebank", "Priya", "I lost my wallet, here is my card 4242 4242 4242 4242, block it"
     ),
@@ -258,6 +269,8 @@ CAST: Sequence[Line] = (
     _said("x", "acmehomes", "priya_n", "is a mortgage offer still good for six months?"),
     _said("facebook", "acmehomes", "Jack Doyle", "My loan repayment was taken twice. Reference 2024-118."),
     _said("mastodon", "acmebank", "matteo", "Car finance: can I pay the rest off early without a fee?"),
+    # Insurance
+    _said("facebook", "acmecover", "Tessa Lind", "Does my travel insurance cover a cancelled flight?"),
     _private(
         "facebook",
         "acmehomes",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from allhours.aws.packed import unpacked
 from infra.local.emulator import FOLDER
 
 if TYPE_CHECKING:
@@ -188,12 +189,12 @@ class Deployed:
         return self.invoke(f"Ingest{network.capitalize()}", {"do": do})
 
     def rows(self) -> list[dict[str, Any]]:
-        """Read the whole table, as stored."""
+        """Read the whole table."""
         found: list[dict[str, Any]] = []
         for page in self.dynamodb.get_paginator("scan").paginate(
             TableName=self.outputs["RecordsTable"], ConsistentRead=True
         ):
-            found += page["Items"]
+            found += map(unpacked, page["Items"])
         return found
 
     def waiting(self, output: str) -> int:

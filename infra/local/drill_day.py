@@ -12,15 +12,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from allhours import models
 from allhours.domain.case import DESK, Case, State
 from allhours.domain.changes import leave, override
-from allhours.domain.decision import Router
 from allhours.domain.errors import Busy
 from allhours.domain.escalation import away
 from allhours.domain.item import Author, Item, Kind
 from allhours.domain.priority import URGENT
 from allhours.domain.proof import Kind as Wrong
 from allhours.domain.proof import prove
+from allhours.domain.router import Router
+from allhours.domain.triage import Triage
 from allhours.flows.acknowledge import acknowledge
 from allhours.flows.change_rota import ChangeRefused, change, recheck
 from allhours.flows.clock import Done, tick
@@ -171,11 +173,12 @@ class BadDay:
     def play(self) -> None:
         """Live through the day, and on until all is answered."""
         waiting = list(reversed(self.items))
-        router, router_of = Router(self.organisation, answer_windows=ANSWER_WINDOWS), self.organisation
+        triage, router_of = Triage(self.organisation, models.judge(self.organisation)), self.organisation
+        router = Router(router_of, answer_windows=ANSWER_WINDOWS, triage=triage)
         while self.at < BEGINS + LASTS or (self._is_open() and self.at < BEGINS + LASTS + DRAINS):
             if router_of is not self.organisation:
                 router_of = self.organisation
-                router = Router(router_of, answer_windows=ANSWER_WINDOWS)
+                router = Router(router_of, answer_windows=ANSWER_WINDOWS, triage=triage)
             said = []
             while waiting and waiting[-1].created_at <= self.at:
                 said.append(waiting.pop())

@@ -1,8 +1,9 @@
 """The ledger of a run: every post on the networks against the table and the inboxes, from outside.
 
-Each post ends in one of four columns, by what the network, the records table and the inboxes show:
-deleted (by its author, and no words of it are left with us), filtered (an item that opened no case, or an
-entry that names none of the words its feed is read for), routed (in a case and in an inbox), or open.
+Each post ends in one of five columns, by what the network, the records table and the inboxes show:
+deleted (by its author, and no words of it are left with us), filtered (an item that nobody is told of, or an
+entry that names none of the words its feed is read for), light (no case, but in an inbox), routed (in a case
+and in an inbox), or open.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from infra.local.town import Posted
 
+LIGHT = "item.light"
 NEW = ("case.opened", "case.reopened", "item.added")  # an item's arrival, once in its life
-FATES = ("routed", "filtered", "deleted", "open")
+FATES = ("routed", "light", "filtered", "deleted", "open")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Balance:
 
     @property
     def adds_up(self) -> bool:
-        """Return whether posted = routed + filtered + deleted, and nothing is with us that nobody did."""
+        """Return whether posted = routed + light + filtered + deleted, with nothing that nobody did."""
         return not self.open and not self.wrong
 
 
@@ -64,6 +66,7 @@ class Ledger:
     delays: list[float] = field(default_factory=list[float])
     masked: Counter[str] = field(default_factory=Counter[str])
     _heard: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    _light: set[str] = field(default_factory=set[str])
     _seen: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     _twice: list[str] = field(default_factory=list[str])
 
@@ -80,13 +83,16 @@ class Ledger:
         if event["unit"] != arrival.unit:
             return  # told that the case has moved away
         units = self._heard.setdefault(key, set())
-        if event["event"] in NEW:
-            if units:
-                self._twice.append(f"{arrival.unit}: item {key}")
+        if event["event"] in NEW and units:
+            self._twice.append(f"{arrival.unit}: item {key}")
+        if event["event"] in {*NEW, LIGHT}:
             self.masked[event["item"]["network"]] += bool(event["item"].get("masked"))
             if said_at is not None:
                 self.delays.append(arrival.at - said_at)
-        units.add(arrival.unit)
+        if event["event"] == LIGHT:  # with other words it may become a case later
+            self._light.add(key)
+        else:
+            units.add(arrival.unit)
 
     def note_notice(self, arrival: Arrival) -> None:
         """Write a notice down, which is about no item; the same one a second time is noted as twice."""
@@ -139,9 +145,11 @@ class Ledger:
             return ("open", "not in the table") if _concerns_us(post) else ("filtered", "")
         if row["deleted"]["BOOL"]:
             return "open", "there on the network, deleted here"
-        if "in_case" not in row:
+        if "in_case" in row:
+            return ("routed", "") if self._heard.get(post.key) else ("open", "in a case, not in an inbox")
+        if "event" not in row:
             return "filtered", ""
-        return ("routed", "") if self._heard.get(post.key) else ("open", "in a case, not in an inbox")
+        return ("light", "") if post.key in self._light else ("open", "told without a case, not in an inbox")
 
 
 def _concerns_us(post: Posted) -> bool:

@@ -103,22 +103,23 @@ class MemoryRecords:
             cases={key: self.cases[key] for key in conversation_keys if key in self.cases},
         )
 
-    def commit(self, decision: Decision, *, at: datetime) -> str:
-        """Write the item, its case, notices and pages together."""
-        entry, case = decision.entry, decision.case
-        if entry:
-            known = self.entries.get(entry.item.key)
-            if (known.item.version if known else None) != entry.replaces:
+    def commit(self, *decisions: Decision, at: datetime) -> str:
+        """Write items, their cases, notices and pages together, or nothing."""
+        for decision in decisions:
+            entry, case = decision.entry, decision.case
+            known = self.entries.get(entry.item.key) if entry else None
+            if entry and (known.item.version if known else None) != entry.replaces:
                 return Committed.KNOWN
-        if case:
-            if self.cases.get(case.conversation_key) != decision.case_was:
+            if case and self.cases.get(case.conversation_key) != decision.case_was:
                 return Committed.STALE
-            self.cases[case.conversation_key] = case
-        if entry:
-            self.entries[entry.item.key] = entry
-        self.notices.tell(decision.notices)
-        for page in decision.pages:
-            self.pages.call(replace(page, at=at))
+        for decision in decisions:
+            if decision.case:
+                self.cases[decision.case.conversation_key] = decision.case
+            if decision.entry:
+                self.entries[decision.entry.item.key] = decision.entry
+            self.notices.tell(decision.notices)
+            for page in decision.pages:
+                self.pages.call(replace(page, at=at))
         return Committed.DONE
 
     def of_unit(self, unit: str) -> list[Case]:

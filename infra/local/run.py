@@ -1,7 +1,8 @@
 """Show the main job at work: the template on a local cloud, stand-in networks, customers who post.
 
 Ctrl-C, SIGTERM or the end of `--for` stop the posting; what is under way arrives, then every post is counted.
-Exit code 0 when posted = routed + filtered + deleted and nothing came twice; 1 when not, or without a start.
+Exit code 0 when posted = routed + light + filtered + deleted and nothing came twice; 1 when not, or when it
+cannot start.
 """
 
 from __future__ import annotations

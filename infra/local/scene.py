@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from allhours.domain.alike import grouped
+from allhours.domain.case import State, case_from_json
 from allhours.domain.changes import change_from_json
 from infra.local.climbs import CalledFor, Held, called_for, held_back
 from infra.local.deployed import polled_networks
@@ -19,8 +21,10 @@ from infra.local.ledger import Arrival, Balance, Ledger
 from infra.local.on_call import OnCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from allhours.domain.alike import Group
+    from allhours.domain.case import Case
     from allhours.domain.organisation import OnDuty, Organisation
     from infra.local.deployed import Deployed
     from infra.local.town import Town
@@ -43,6 +47,7 @@ class Scene:
     phase: str = "starting"
     ledger: Ledger = field(default_factory=Ledger)
     balance: Balance = field(default_factory=Balance)
+    questions: Mapping[str, Sequence[Group]] = field(default_factory=dict[str, "Sequence[Group]"])
     pages: list[tuple[float, Mapping[str, Any]]] = field(
         default_factory=list[tuple[float, "Mapping[str, Any]"]]
     )
@@ -109,8 +114,10 @@ class Scene:
         waiting = self.deployed.waiting("CommonQueueUrl")
         posts = self.town.posted()
         calls, held, organisation = called_for(rows), held_back(rows), self._with_changes(rows)
+        questions = asked(rows)
         with self.lock:
             self.calls, self.held, self.organisation = calls, held, organisation
+            self.questions = questions
             self.waiting = waiting
             self.dead_letters = sum(row["key"]["S"].startswith("DEAD#") for row in rows)
             self.balance = self.ledger.balance(posts, rows)
@@ -222,6 +229,17 @@ class Scene:
                 self.latest_troubles.append(f"{network}: {told.get('kind')} {told.get('reason')}")
             elif told.get("level") in {"ERROR", "CRITICAL"} or "errorType" in told:
                 self.errors.append(str(told.get("message") or told.get("errorMessage"))[:300])
+
+
+def asked(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, Sequence[Group]]:
+    """Return each unit's open cases by question."""
+    by_unit: dict[str, list[Case]] = {}
+    for row in rows:
+        if row["key"]["S"].startswith("CASE#"):
+            case = case_from_json(json.loads(row["case"]["S"]))
+            if case.state is State.OPEN:
+                by_unit.setdefault(case.unit, []).append(case)
+    return {unit: grouped(cases) for unit, cases in by_unit.items()}
 
 
 def _first(value: object) -> float:

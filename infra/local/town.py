@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from allhours.cli.organisation_file import load
-from allhours.cli.yaml_lines import read
+from allhours.cli.yaml_lines import read_all
 from allhours.networks import network_module
 from infra.local.standins import stand_in_for
 from infra.local.standins.base import now
@@ -179,10 +179,7 @@ class Town:
 
 def merged(files: Sequence[Path]) -> dict[str, Any]:
     """Return what the files say together, a later one laid over the earlier."""
-    document = read(files[0])
-    for later in files[1:]:
-        document.merge(read(later))
-    return document.values
+    return read_all(files).values
 
 
 def organisation_of(files: Sequence[Path]) -> Organisation:

@@ -26,8 +26,10 @@ def trip_picture(scene: Scene) -> str:
     """Draw the trip of the first urgent post that paged as an SVG image; "" when there was none."""
     for arrival in scene.ledger.arrivals:
         said_at = scene.town.said_at.get(arrival.item_key)
+        if arrival.event["event"] != "case.opened":
+            continue
         paged = next((each for each in scene.pages if arrival.event["case_id"] in each[1]["story"]), None)
-        if said_at and paged and paged[1]["why"] == "urgent" and arrival.event["event"] == "case.opened":
+        if said_at and paged and paged[1]["why"] == "urgent":
             return _drawn(scene, arrival, said_at, paged)
     return ""
 

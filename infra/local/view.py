@@ -14,16 +14,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from infra.local.ledger import FATES, LIGHT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from allhours.domain import alike
     from infra.local.climbs import CalledFor
     from infra.local.ledger import Arrival
     from infra.local.scene import Scene
 
 WIDE, HIGH = 110, 34  # columns and rows from which there is room for everything
 FREQUENT = "polls and the clock: by schedule each minute, and every 2 to 3 s from here (faster than AWS can)"
-COLUMNS = ("posted", "queued", "routed", "masked", "filtered", "deleted", "open")
+COLUMNS = ("posted", "queued", "masked", "routed", "light", "filtered", "deleted", "open")
 
 
 def live_view(scene: Scene, console: Console) -> RenderableType:
@@ -37,9 +41,7 @@ def progress_line(scene: Scene) -> str:
     """Say in one line how things stand, for whoever reads a file or a pipe."""
     with scene.lock:
         balance, ledger = scene.balance, scene.ledger
-        fates = " ".join(
-            f"{fate} {balance.total(fate)}" for fate in ("routed", "filtered", "deleted", "open")
-        )
+        fates = " ".join(f"{fate} {balance.total(fate)}" for fate in FATES)
         return (
             f"{_elapsed(scene)} {scene.phase}: posted {balance.posted.total()} {fates} "
             f"· pages {len(scene.calls)}, {sum(each.open for each in scene.calls)} open "
@@ -62,6 +64,7 @@ def summary(scene: Scene) -> RenderableType:
     parts: list[RenderableType] = [_networks(scene, title="Every post, counted from outside"), Text()]
     sums = (
         f"posted {balance.posted.total()} = routed {balance.total('routed')}"
+        f" + light {balance.total('light')}"
         f" + filtered {balance.total('filtered')}"
         f" + deleted {balance.total('deleted')}"
     )
@@ -109,14 +112,14 @@ def _whole(scene: Scene) -> Layout:
         Layout(name="bottom"),
         Layout(_foot(scene), size=2),
     )
-    layout["top"].split_row(Layout(_panel(_networks(scene), "networks"), size=72), Layout(name="people"))
+    layout["top"].split_row(Layout(_panel(_networks(scene), "networks"), size=76), Layout(name="people"))
     layout["people"].split_column(
         Layout(_panel(_duty(scene), "on duty"), size=len(scene.organisation.units) + 3),
         Layout(_panel(_pages(scene), _pages_title(scene))),
     )
     layout["bottom"].split_row(
-        Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=11),
-        Layout(_panel(_inboxes(scene), "inboxes"), ratio=10),
+        Layout(_panel(_latest(scene), "latest in an inbox, and why"), ratio=7),
+        Layout(_panel(_inboxes(scene), "inboxes, and open cases that ask the same"), ratio=5),
     )
     return layout
 
@@ -192,6 +195,7 @@ def _networks(scene: Scene, *, title: str | None = None) -> Table:
         header_style="dim",
         show_footer=True,
         title=title,
+        padding=(0, 1, 0, 0),
     )
     balance = scene.balance
     counts = {
@@ -205,7 +209,6 @@ def _networks(scene: Scene, *, title: str | None = None) -> Table:
             justify="right",
             footer_style="bold",
             no_wrap=True,
-            ratio=1,
         )
     for network in scene.networks:
         table.add_row(network, *(str(counts[name][network] or "·") for name in COLUMNS))
@@ -224,13 +227,25 @@ def _duty(scene: Scene) -> Table:
 
 
 def _inboxes(scene: Scene) -> Table:
-    """Draw one row per unit: how much it got, and why the latest came to it."""
-    table = _grid("unit", "got", "latest reason", widths={"unit": 15, "got": 4})
+    """Draw one row per unit: how much it got, how much of that is no case, and what is asked most."""
+    table = _grid(
+        "unit", "got", "light", "open", "asked most", widths={"unit": 14, "got": 4, "light": 5, "open": 4}
+    )
     for unit in scene.organisation.units:
         got = [each for each in scene.ledger.arrivals if each.unit == unit]
-        last = next((each for each in reversed(got) if "on_duty" in each.event), None)
-        table.add_row(unit, str(len(got)), _why(last) if last else Text("·"))
+        light = sum(each.event["event"] == LIGHT for each in got)
+        groups = scene.questions.get(unit, ())
+        cases = sum(len(group.cases) for group in groups)
+        table.add_row(unit, *(str(count or "·") for count in (len(got), light, cases)), _asked_most(groups))
     return table
+
+
+def _asked_most(groups: Sequence[alike.Group]) -> Text:
+    """Say how many ask the commonest question, and where; nothing while everybody asks another one."""
+    most = max(groups, key=lambda group: len(group.cases), default=None)
+    if most is None or len(most.cases) == 1:
+        return Text("·")
+    return Text(f"{len(most.cases)} alike: {', '.join(most.networks)}", style="yellow")
 
 
 def _why(arrival: Arrival) -> Text:
@@ -239,9 +254,31 @@ def _why(arrival: Arrival) -> Text:
 
 
 def _told(arrival: Arrival) -> Text:
-    """Say what happened, unless it is that a case opened, and why it came here."""
-    event = str(arrival.event["event"]).replace("item.", "")
-    return _why(arrival) if event == "case.opened" else Text.assemble((f"{event}: ", "bold"), _why(arrival))
+    """Say what happened, unless it is that a case opened, by which step, why, and what more was found."""
+    event = arrival.event
+    happened = str(event["event"]).replace("item.", "")
+    told = Text() if happened == "case.opened" else Text(f"{happened}: ", style="bold")
+    step = str(event.get("step", ""))
+    if step != happened and not event["reason"].startswith(step):
+        told.append(f"{step}: ", style="cyan")
+    told.append_text(_why(arrival))
+    grounds = " · ".join(_grounds(event))
+    return told.append(f"\n  {grounds}", style="dim") if grounds else told
+
+
+def _grounds(event: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a post was judged by beside its reason: urgency, policy, odds, cards, shadow rules."""
+    if urgent := event.get("urgent"):
+        yield f"urgent: {urgent['kind']}"
+    elif policy := event.get("policy"):
+        yield f"{policy}: {event.get('stance', 'must').replace('_', ' ')} answer"
+    if odds := event.get("odds"):
+        likeliest = sorted(odds, key=lambda topic: -odds[topic])[:2]
+        yield ", ".join(f"{topic} {odds[topic]:.0%}" for topic in likeliest)
+    if answers := event.get("answers"):
+        yield f"answer: {', '.join(answers)}"
+    if shadow := event.get("shadow"):
+        yield f"in shadow: {shadow['unit']}, {shadow['lane']}"
 
 
 def _latest(scene: Scene) -> Table:
@@ -298,7 +335,7 @@ def slept_through(scene: Scene) -> str:
     return f"{after}, opened the link (HTTP {opened.said}): {stopped}"
 
 
-def picture(scene: Scene, *, width: int = 120, height: int = 40) -> str:
+def picture(scene: Scene, *, width: int = 140, height: int = 46) -> str:
     """Return the live view as an SVG image."""
     console = Console(record=True, width=width, height=height, file=io.StringIO(), force_terminal=True)
     console.print(live_view(scene, console), height=height)

@@ -11,11 +11,12 @@ import pytest
 from allhours.aws import wiring
 from allhours.aws.stack import Stack
 from allhours.domain.case import State
-from allhours.domain.decision import Decision, Router
+from allhours.domain.router import Router
 from allhours.flows.ports import Committed
 from tests.builders import NOON, a_general_item, an_item, an_organisation
 
 if TYPE_CHECKING:
+    from allhours.domain.decision import Decision
     from allhours.domain.item import Item
 
 pytestmark = pytest.mark.usefixtures("world")

@@ -16,9 +16,9 @@ from allhours.aws.due import FAR, NEVER, due_attributes, due_keys
 from allhours.aws.notices import DynamoNotices
 from allhours.domain import notice
 from allhours.domain.case import Case, State
-from allhours.domain.decision import Router
 from allhours.domain.errors import BadInput, Busy
 from allhours.domain.item import Change
+from allhours.domain.router import Router
 from allhours.domain.segments import Handover
 from allhours.domain.service_level import ServiceLevel
 from tests.builders import NIGHT, NOON, a_case, a_general_item, an_item, an_organisation

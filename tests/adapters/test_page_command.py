@@ -15,6 +15,7 @@ from allhours.cli.__main__ import main
 from allhours.cli.doctor import _sms
 from allhours.domain import page
 from allhours.domain.organisation import OnDuty
+from allhours.domain.organisation_json import organisation_to_json
 from tests.builders import NOON, a_case
 from tests.crash.harness import SETTINGS, World, small_bank
 
@@ -34,7 +35,7 @@ def files(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list
     world.forward()
     monkeypatch.setattr(deployed, "stack", lambda _: STACK)
     path = tmp_path / "organisation.json"
-    path.write_text(json.dumps(small_bank().to_json()))
+    path.write_text(json.dumps(organisation_to_json(small_bank())))
     return ["--organisation", str(path), "--json"]
 
 

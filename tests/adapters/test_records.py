@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -13,24 +14,34 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allhours.aws import wiring
+from allhours.aws.clients import dynamodb
 from allhours.aws.table import compact, reasons_of
 from allhours.domain import page
 from allhours.domain.case import State, case_key_of
-from allhours.domain.decision import Decision, Router
 from allhours.domain.errors import Busy, StaleCursor
 from allhours.domain.item import Change, Item, item_from_json, item_to_json
+from allhours.domain.judgement import Opinion
+from allhours.domain.router import Router
 from allhours.flows.ports import Committed, DeadLetter
 from tests.builders import LEELA, NIGHT, NOON, a_case, a_general_item, a_handle, an_item, an_organisation
+from tests.case_events import assert_published
 from tests.crash.faults import F
-from tests.crash.seen import rows
+from tests.crash.seen import events, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from allhours.domain.decision import Decision
+    from allhours.domain.judgement import Said
     from tests.crash.harness import World
 
 pytestmark = pytest.mark.usefixtures("world")
 ROUTER = Router(an_organisation())
+
+
+def nobodys(_said: Said, _words: Sequence[str], _hits: Mapping[str, Sequence[str]], /) -> Opinion:
+    return Opinion(odds={"none": 1.0})
 
 
 def decided(item: Item, at: datetime = NOON) -> Decision:
@@ -96,6 +107,30 @@ def test_a_tombstone_holds_no_words() -> None:
     assert "takes back" not in str(rows())
 
 
+def test_what_opens_no_case_keeps_its_reason_and_is_told_to_nobody() -> None:
+    assert committed(a_general_item(text="giveaway")) == Committed.DONE
+    row = wiring.records().item("x#1")
+    assert row is not None
+    assert (row["why"]["reason"], row["why"]["lane"]) == ("rule giveaway, “giveaway”", "none")
+    assert (row["case_id"], row["events"]) == ("", [])
+    known = wiring.records().read(("x#1",), ()).known["x#1"]
+    assert (known.case_id, known.conversation_key, known.told) == ("", "x#1", ())
+
+
+def test_a_light_item_leaves_through_the_outbox_to_its_inbox_and_can_be_told_again(world: World) -> None:
+    light = Router(ROUTER.organisation, judge=nobodys)
+    decision = light.decide(a_general_item(text="what a match"), None, None, "x#1", NOON)
+    assert wiring.records().commit(decision, at=NOON) == Committed.DONE
+    world.forward()
+    (event,) = events()
+    assert (event["event"], event["unit"], event["lane"]) == ("item.light", "customer_care", "light")
+    assert "case_id" not in event
+    assert_published(event)
+    row = wiring.records().item("x#1")
+    assert row is not None
+    assert row["events"][0]["reason"] == event["reason"]
+
+
 def test_a_case_that_a_later_one_replaces_is_kept_and_found_by_its_id() -> None:
     committed(an_item("1"))
     read = wiring.records().read((), ("x#1",)).cases["x#1"]
@@ -119,6 +154,21 @@ def test_what_is_kept_of_a_handle_is_read_again_without_tombstones() -> None:
     kept = wiring.records().opened(a_handle(), since=NOON - days, until=NOON, most=10)
     assert sorted(item.native_id for item in kept.items) == ["1", "3"]
     assert wiring.records().opened(a_handle(), since=NOON, until=NOON + days, most=10).items == ()
+
+
+def test_what_opened_no_case_is_read_again_until_it_is_deleted() -> None:
+    light = Router(ROUTER.organisation, judge=nobodys)
+    said = a_general_item(text="what a match")
+    first = light.decide(said, None, None, "x#1", NOON)
+    assert wiring.records().commit(first, at=NOON) == Committed.DONE
+    days = timedelta(days=2)
+    handle = replace(a_handle(), network=said.network, handle=said.handle)
+    kept = wiring.records().opened(handle, since=NOON - days, until=NOON + days, most=10)
+    assert [item.text for item in kept.items] == ["what a match"]
+    known = wiring.records().read((said.key,), ()).known[said.key]
+    gone = light.decide(replace(said, change=Change.DELETED, version=9), known, None, "x#1", NOON)
+    assert wiring.records().commit(gone, at=NOON) == Committed.DONE
+    assert not wiring.records().opened(handle, since=NOON - days, until=NOON + days, most=10).items
 
 
 def test_pages_leave_the_list_when_they_were_sent_and_twice_is_once() -> None:
@@ -247,3 +297,106 @@ def test_a_dead_letter_that_meets_another_router_is_not_taken_for_kept() -> None
         wiring.dead_letters().park([letter], at=NOON)
     F.end()
     assert wiring.dead_letters().park([letter], at=NOON) == 1
+
+
+# Rows that are packed.
+
+
+def test_a_long_post_is_packed_told_with_all_its_words_and_shown_to_who_asks(world: World) -> None:
+    words = "They took my card and nobody answers. " * 40
+    said = an_item(text=words, author=LEELA)
+    assert committed(said) == Committed.DONE
+    row = dynamodb().get_item(TableName="records", Key={"key": {"S": "ITEM#x#1"}})["Item"]
+    assert set(row["item"]) == {"B"}
+    assert words not in str(row)
+    world.forward()
+    assert events()[0]["item"]["text"] == words
+    shown = wiring.records().item("x#1")
+    assert shown is not None
+    assert shown["item"]["text"] == words
+    assert committed(replace(said, version=3, text="never mind", change=Change.EDITED)) == Committed.DONE
+    assert wiring.records().read(("x#1",), ()).known["x#1"].version == 3
+
+
+def test_an_item_that_opens_no_case_is_a_plain_put_and_a_second_one_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def met(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "PutItem")
+
+    ignored = decided(a_general_item("7", text="giveaway"))
+    with monkeypatch.context() as another:
+        another.setattr(dynamodb(), "put_item", met)
+        assert wiring.records().commit(ignored, at=NOON) == Committed.STALE
+    F.begin({})
+    assert wiring.records().commit(ignored, at=NOON) == Committed.DONE
+    F.end()
+    assert F.log == ["PutItem"]
+    assert wiring.records().commit(ignored, at=NOON) == Committed.KNOWN
+
+
+def test_items_that_are_written_together_share_the_page_of_their_common_cause() -> None:
+    stories = [a_general_item(number, conversation_id=number, text="stolen") for number in "123"]
+    decisions = [decided(story, NIGHT) for story in stories]
+    F.begin({})
+    assert wiring.records().commit(*decisions, at=NIGHT) == Committed.DONE
+    F.end()
+    assert F.log == ["TransactWriteItems"]
+    paged = sorted(key.split("#")[1] for key in rows() if key.startswith("PAGE#"))
+    assert paged == ["nobody", "urgent", "urgent", "urgent"]
+    assert wiring.records().commit(*decisions, at=NIGHT) == Committed.KNOWN
+
+
+def test_what_one_row_spoils_is_for_each_to_find_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def invalid(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "ValidationException"}}, "TransactWriteItems")
+
+    decisions = [decided(an_item(number, conversation_id=number)) for number in "12"]
+    monkeypatch.setattr(dynamodb(), "transact_write_items", invalid)
+    with pytest.raises(Busy):
+        wiring.records().commit(*decisions, at=NOON)
+    with pytest.raises(ClientError):
+        wiring.records().commit(decisions[0], at=NOON)
+
+
+# Which items a case has.
+
+
+def of_the_index() -> list[str]:
+    listed = (key for key, row in rows().items() if row.get("list", {}).get("S", "").startswith("CASE#"))
+    return sorted(key[:8] for key in listed)
+
+
+def found() -> tuple[list[str], list[str]]:
+    """Return what re-reading and what a trail finds of the one case, by the first letter of its id."""
+    records = wiring.records()
+    kept = records.opened(a_handle(), since=NOON - timedelta(days=2), until=NOON + timedelta(days=1), most=99)
+    case = records.read((), ("x#1",)).cases["x#1"]
+    trail = [one["item"]["id"][0] for one in records.trail(case)]
+    return sorted(item.native_id[0] for item in kept.items), sorted(trail)
+
+
+def test_a_case_names_its_items_and_only_those_that_have_no_room_are_in_the_index() -> None:
+    for number in "123456":
+        committed(an_item(number + "0" * 190, conversation_id="1"))
+    assert of_the_index() == ["ITEM#x#6"]
+    assert found() == (list("123456"), list("123456"))
+    committed(an_item("3" + "0" * 190, conversation_id="1", version=4, change=Change.EDITED, text="anew"))
+    committed(an_item("6" + "0" * 190, conversation_id="1", version=4, change=Change.EDITED, text="anew"))
+    assert of_the_index() == ["ITEM#x#6"]
+    assert found() == (list("123456"), list("123456"))
+
+
+def test_what_came_into_a_case_before_it_named_its_items_is_found_in_the_index() -> None:
+    for number in "123":
+        committed(an_item(number))
+    case = rows()["CASE#" + key_of(an_item())]
+    body = json.loads(case["case"]["S"])
+    assert body.pop("added") == ["2", "3"]
+    dynamodb().put_item(TableName="records", Item={**case, "case": {"S": compact(body)}})
+    for number in "23":
+        listed = {"list": {"S": f"CASE#{body['case_id']}"}, "list_at": {"S": NOON.isoformat()}}
+        dynamodb().put_item(TableName="records", Item=rows()[f"ITEM#x#{number}"] | listed)
+    committed(an_item("4"))
+    assert of_the_index() == ["ITEM#x#2", "ITEM#x#3"]
+    assert found() == (list("1234"), list("1234"))

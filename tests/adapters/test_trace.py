@@ -13,8 +13,8 @@ from allhours.aws import wiring
 from allhours.aws.notices import DynamoNotices
 from allhours.cli import deployed, explain, trace
 from allhours.domain import notice
-from allhours.domain.decision import Router
 from allhours.domain.errors import BadInput
+from allhours.domain.router import Router
 from allhours.domain.segments import Handover
 from allhours.domain.service_level import ServiceLevel
 from tests.builders import NIGHT, a_case, a_general_item, an_organisation

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import cold, report
+from tests.bench import cold, guard, report
 from tests.bench.installation import HOME, MADE, compile_organisation, environment, with_one_handle
 from tests.bench.targets import HEADINGS, lines
 
@@ -33,6 +33,7 @@ def main() -> None:
     one_handle = with_one_handle(organisation, "x", "acmebank")
     measured = {part: _part(part, one_handle if part == "burst" else organisation) for part in PARTS}
     measured["cold"] = cold.figures(organisation)
+    measured["guard"] = _guard()
     rows = list(lines(**measured))
     console = Console()
     table = Table(*HEADINGS)
@@ -40,7 +41,8 @@ def main() -> None:
         table.add_row(*row.cells, style="" if row.met or not row.target else "bold red")
     console.print(table)
     console.print(machine())
-    DOCUMENT.write_text(report.markdown(rows, measured["routing"], measured["burst"], machine()), "utf-8")
+    document = report.markdown(rows, measured["routing"], measured["burst"], machine(), measured["guard"])
+    DOCUMENT.write_text(document, "utf-8")
     console.print(f"written to {DOCUMENT.relative_to(HOME)}")
 
 
@@ -58,6 +60,18 @@ def _part(name: str, organisation: Path) -> dict[str, Any]:
     figures = MADE / f"{name}.json"
     command = [sys.executable, "-m", "tests.bench", name, str(figures)]
     subprocess.run(command, check=True, env=environment(organisation), cwd=HOME)
+    told: dict[str, Any] = json.loads(figures.read_text("utf-8"))
+    return told
+
+
+def _guard() -> dict[str, Any]:
+    """Measure the guard in the environment that has its peers; nothing where the shared texts are absent."""
+    if not guard.TEXTS.exists():
+        return {}
+    figures = MADE / "guard.json"
+    command = [str(HOME / ".venv-peers" / "bin" / "python"), "-m", "tests.bench.guard", str(figures)]
+    paths = {"PYTHONPATH": os.pathsep.join([str(HOME / "shared"), str(HOME)])}
+    subprocess.run(command, check=True, env=os.environ | paths, cwd=HOME)
     told: dict[str, Any] = json.loads(figures.read_text("utf-8"))
     return told
 

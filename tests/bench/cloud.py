@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -231,6 +232,8 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
         return len(inside.encode())
     if kind == "N":
         return len(inside.strip("-.")) // 2 + 2
+    if kind == "B":
+        return len(b64decode(inside))
     if kind == "L":
         return 3 + sum(1 + _value_bytes(each) for each in inside)
     if kind == "M":

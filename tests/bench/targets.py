@@ -51,6 +51,7 @@ def lines(
     webhook: dict[str, float],
     rota: dict[str, Any],
     paid: dict[str, float],
+    guard: dict[str, dict[str, float]],
 ) -> Iterator[Line]:
     """Yield the table's lines."""
     calls, cpu = routing["calls"], routing["cpu_us"]
@@ -145,6 +146,48 @@ def lines(
             target="≤ 1.30",
             met=ratio <= 1.3,
         )
+    yield from _guard(guard)
+
+
+def _guard(guard: dict[str, dict[str, float]]) -> Iterator[Line]:
+    """Yield the guard's lines; the peer is the one that finds most."""
+    if not guard:
+        return
+    ours = guard["Allhours"]
+    peer = max((each for name, each in guard.items() if name != "Allhours"), key=lambda each: each["bank"])
+    for metric, keys, target, met in (
+        (
+            "guard, bank posts: recall of what must be masked / precision",
+            ("bank", "precision"),
+            "≥ .985 / ≥ .990",
+            ours["bank"] >= 0.985 and ours["precision"] >= 0.99,
+        ),
+        (
+            "guard, false alarms: hard negatives / plain talk",
+            ("hard_negative", "background"),
+            "≤ .010 / ≤ .002",
+            ours["hard_negative"] <= 0.01 and ours["background"] <= 0.002,
+        ),
+        ("guard, others' texts: recall", ("foreign",), "≥ .900", ours["foreign"] >= 0.9),
+    ):
+        yield Line(
+            target_id="guard",
+            metric=metric,
+            ours=" / ".join(f"{ours[key]:.3f}" for key in keys),
+            peer=" / ".join(f"{peer[key]:.3f}" for key in keys),
+            ratio=None,
+            target=target,
+            met=met,
+        )
+    yield Line(
+        target_id="guard",
+        metric="CPU per text that is guarded",
+        ours=f"{ours['us']:.0f} µs",
+        peer=f"{peer['us']:,.0f} µs",
+        ratio=ours["us"] / peer["us"],
+        target="≤ 150 µs",
+        met=ours["us"] <= 150,
+    )
 
 
 def _cold(cold: dict[str, tuple[float, float]]) -> Iterator[Line]:

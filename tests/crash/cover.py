@@ -19,7 +19,7 @@ from allhours.domain.rota import Desk, Rotation, Shift, UnitRota
 from allhours.domain.service_level import ServiceLevel
 from allhours.flows.cover_ports import Spent
 from tests.builders import NOON, RULES, a_general_item, an_organisation
-from tests.crash.harness import World
+from tests.crash.harness import WORD_LISTS, World
 from tests.crash.scenario import Plan, Scenario
 from tests.crash.seen import pages, rows
 
@@ -85,6 +85,7 @@ def cover_bank() -> Organisation:
         accounts=accounts,
         rules=tuple(rule for rule in RULES if rule.unit in {"", *units}),
         silent_after={},
+        word_lists=WORD_LISTS,
         escalation={
             "cards": steps,
             "fraud": (steps[0], Step(after=300, notify="member:petra", alarm=True)),

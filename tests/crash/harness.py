@@ -25,8 +25,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from moto import mock_aws
 from moto.dynamodb.models.table import StreamShard, Table
 
-from allhours.aws import clients, consumers, intake, links, member_page, organisation, page_links
+from allhours.aws import clients, consumers, intake, links, member_page, organisation, page_links, wiring
 from allhours.domain.escalation import Step
+from allhours.domain.judgement import Opinion
+from allhours.domain.organisation_json import organisation_to_json
 from allhours.domain.service_level import ServiceLevel
 from allhours.flows import prove as proof
 from allhours.networks import mastodon
@@ -41,14 +43,16 @@ from tests.crash.seen import DEFAULT_ACCOUNT_ID, REGION, arn_of
 from tests.crash.world import Snapshot, World, _Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from allhours.domain.judgement import Said
     from allhours.domain.organisation import Organisation
     from infra.local.standins.base import StandIn
 
 __all__ = [
     "SETTINGS",
+    "WORD_LISTS",
     "Message",
     "Snapshot",
     "World",
@@ -64,6 +68,7 @@ LADDER = (
     Step(after=0, notify="on_shift"),
     Step(after=600, notify="member:ben", repeat=600, times=2, alarm=True),
 )
+WORD_LISTS = {"thanks": ("thank you",), "self_harm": ("kill myself",)}
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -165,6 +170,12 @@ def a_mastodon() -> MastodonStandIn:
     return network
 
 
+def _grateful(said: Said, _words: Sequence[str], _hits: Mapping[str, Sequence[str]], /) -> Opinion | None:
+    """Be sure of thanks that nobody need answer them, and have no opinion on anything else."""
+    thanks = said.text.startswith("thank you")
+    return Opinion(odds={"none": 0.99, "cards": 0.01}, model="small") if thanks else None
+
+
 def small_bank() -> Organisation:
     """Return the bank with one handle on X, which is general, and one on Mastodon."""
     bank = an_organisation()
@@ -179,7 +190,12 @@ def small_bank() -> Organisation:
     )
     units = {name: replace(unit, service_levels=levels) for name, unit in bank.units.items()}
     return replace(
-        bank, accounts=accounts, units=units, escalation=dict.fromkeys((*bank.units, "operations"), LADDER)
+        bank,
+        accounts=accounts,
+        units=units,
+        escalation=dict.fromkeys((*bank.units, "operations"), LADDER),
+        word_lists=WORD_LISTS,
+        company_duty="ben",
     )
 
 
@@ -229,7 +245,7 @@ def _environment(bank: Organisation, networks: Iterable[str]) -> Iterator[None]:
         package = Path(folder) / organisation.PACKAGE
         package.mkdir()
         (package / "__init__.py").write_text("")
-        (package / "organisation.json").write_text(json.dumps(bank.to_json()))
+        (package / "organisation.json").write_text(json.dumps(organisation_to_json(bank)))
         sys.path.insert(0, folder)
         sys.modules.pop(organisation.PACKAGE, None)
         try:
@@ -289,4 +305,5 @@ _PATCHES: tuple[tuple[Any, str, Any], ...] = (
     (jwt.algorithms, "load_pem_private_key", cache(load_pem_private_key)),  # 40 ms each
     (_x_api, "_PAGE", "5"),  # pages so small that a few posts fill two
     (mastodon, "PAGE", 4),
+    (wiring, "judge", lambda _organisation: _grateful),
 )

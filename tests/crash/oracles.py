@@ -57,6 +57,7 @@ def violations(
     found += [f"I8 {key} has no tombstone" for key in gone if not items.get(key, _NONE)["deleted"]["BOOL"]]
     found += [f"I8 {word!r} is still stored" for word in words for r in items.values() if word in str(r)]
     found += _cases_that_do_not_add_up(cases, items, told, expected)
+    found += _silence_without_a_reason(items, told)
     found += _pages_that_are_missing(all_rows, told)
     found += broken_cover(world, all_rows, told)
     sinks = (
@@ -134,6 +135,25 @@ def _cases_that_do_not_add_up(  # noqa: C901 - one oracle after the other
         yield from (
             f"I10 {case['case_id']} version {n} told by {ids}" for n, ids in versions.items() if len(ids) > 1
         )
+
+
+def _silence_without_a_reason(
+    items: Mapping[str, dict[str, Any]], told: list[dict[str, Any]]
+) -> Iterator[str]:
+    """I13: what opened no case says why; a light item is told to its inbox, and a promotion tells who."""
+    light = {event["event_id"] for event in told if event["event"] == "item.light"}
+    for key, row in items.items():
+        if "in_case" in row or row["deleted"]["BOOL"] or "#profile:" in key:
+            continue
+        grounds = json.loads(row.get("why", row.get("event", {"S": "{}"}))["S"])
+        if not grounds.get("reason"):
+            yield f"I13 {key} opened no case, and no reason is on record"
+        if grounds.get("event") == "item.light" and f"{key}@{row['v']['N']}:item.light" not in light:
+            yield f"I13 {key} is in no inbox"
+    opened = [event for event in told if event["event"] == "case.opened"]
+    for event in opened:
+        if event["step"] == "promoted" and not event.get("promoted", {}).get("by"):
+            yield f"I13 {event['case_id']} was promoted by nobody"
 
 
 def _pages_that_are_missing(

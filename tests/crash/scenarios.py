@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,15 +10,19 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from allhours.aws import wiring
+from allhours.domain.errors import BadInput
 from allhours.domain.item import Change
+from allhours.flows.promote import promote
 from tests.builders import NIGHT, NOON, STRANGER, a_general_item, an_item
 from tests.crash.cover import COVER
+from tests.crash.desks import DESKS
 from tests.crash.faults import F, faults_of
 from tests.crash.harness import Message, Snapshot, World, a_world
 from tests.crash.networks import NETWORK_STAGES
 from tests.crash.oracles import CANARIES, violations
 from tests.crash.scenario import Plan, Scenario, Truth
-from tests.crash.seen import table
+from tests.crash.seen import events, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +59,18 @@ _CHANGES = (
     _item("6", 6, "6", text="words to be taken back"),
     _item("7", 7, "7", text="giveaway"),
 )
+_CASUAL = (
+    _item("30", 1, "30", text="thank you, all sorted"),
+    _item("30", 1, "30", text="thank you, all sorted"),
+    _item("31", 2, "31", text="thank you so much"),
+    _item("31", 3, "31", version=7, change=Change.EDITED, text="thank you, but my card is gone again"),
+    _item("32", 4, "32", text="thank you, words to be taken back"),
+    _item("32", 4, "32", version=9, change=Change.DELETED),
+    _item("33", 5, "33", text="giveaway"),
+    _item("34", 6, "34", text="giveaway, and I will kill myself"),
+    _item("35", 7, "34", text="so will I, kill myself", author=STRANGER),
+)
+_LIGHT = (*_CASUAL[:1], *_CASUAL[6:7])
 _POISON = '{"network": "x", "id": "66"'
 
 
@@ -72,6 +89,48 @@ def _routed(world: World) -> None:
     _queued(world, _CASES)
     while world.waiting:
         world.route()
+
+
+def _kept(world: World) -> None:
+    """Route what opens no case: a light item, and one that a rule ignores."""
+    world.queue_items(*_LIGHT)
+    world.route()
+
+
+def _promote(world: World, plan: Plan | None = None) -> None:
+    """Let Ana make cases of both; what is done already says so."""
+
+    def both() -> None:
+        for item in _LIGHT:
+            with contextlib.suppress(BadInput):  # it is in a case already
+                promote(
+                    item.key,
+                    unit="cards",
+                    by="ana",
+                    because="she asked on the phone as well",
+                    router=wiring.router(world.clock_now),
+                    records=wiring.records(),
+                    at=world.clock_now,
+                )
+
+    world.run(both, plan)
+
+
+def _promote_again(world: World) -> None:
+    _promote(world)
+    world.settle()
+
+
+def _not_promoted(_world: World) -> list[str]:
+    opened = [event for event in events() if event["event"] == "case.opened"]
+    by = {event["item"]["id"] for event in opened if event.get("promoted", {}).get("by") == "ana"}
+    return [f"I13 {item.key} was not promoted" for item in _LIGHT if item.native_id not in by]
+
+
+def _said_meanwhile(world: World) -> None:
+    """Let the author of the light item come back with a question."""
+    world.queue_items(_item("36", 9, "30", text="my card, please", parent_id="30"))
+    world.route()
 
 
 def _dead(world: World) -> Truth:
@@ -96,6 +155,27 @@ def _left_behind(world: World) -> None:
 SCENARIOS: dict[str, Scenario] = {
     "route": Scenario(at=NIGHT, story=lambda world: _queued(world, _CASES), act=World.route),
     "changes": Scenario(at=NIGHT, story=lambda world: _queued(world, _CHANGES), act=World.route),
+    "casual": Scenario(
+        at=NIGHT,
+        story=lambda world: _queued(world, _CASUAL),
+        act=World.route,
+    ),
+    "promote": Scenario(
+        at=NIGHT,
+        prepare=_kept,
+        story=lambda _world: _truth_of(_LIGHT),
+        act=_promote,
+        drain=_promote_again,
+        also=_not_promoted,
+    ),
+    "promote beside a post": Scenario(
+        at=NIGHT,
+        prepare=_kept,
+        story=lambda _world: _truth_of(_LIGHT),
+        act=_promote,
+        meanwhile=_said_meanwhile,
+        drain=_promote_again,
+    ),
     "forward": Scenario(at=NIGHT, prepare=_routed, story=lambda _world: _truth_of(_CASES), act=World.forward),
     "watch": Scenario(
         at=NIGHT + timedelta(hours=12),
@@ -105,6 +185,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "park": Scenario(at=NIGHT, story=_dead, act=World.park),
     **COVER,
+    **DESKS,
     **NETWORK_STAGES,
 }
 SHORT = {"x": "poll x", "mastodon": "poll mastodon", "webhook": "webhook x"}

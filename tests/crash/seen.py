@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moto.dynamodb.models import dynamodb_backends
 from moto.sns.models import sns_backends
 
+from allhours.aws.packed import unpacked
 from allhours.domain.event import EVENT_SCHEMA
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def table() -> Table:
 def rows() -> dict[str, dict[str, Any]]:
     """Return every row by key, in DynamoDB's JSON."""
     kept: Any = table().items  # moto's types say otherwise
-    return {key.value: row.to_json()["Attributes"] for key, row in kept.items()}
+    return {key.value: unpacked(row.to_json()["Attributes"]) for key, row in kept.items()}
 
 
 def arn_of(name: str) -> str:

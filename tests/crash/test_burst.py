@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import time_machine
 
-from allhours.domain.decision import Router
+from allhours.domain.router import Router
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.meter import NoMeter
 from allhours.flows.route import route

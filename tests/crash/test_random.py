@@ -30,6 +30,8 @@ TEXTS = st.sampled_from(
         f"my card {CANARIES[0]}",
         "giveaway",
         "my transfer",
+        "thank you",
+        "giveaway, and I will kill myself",
         f"write to {CANARIES[1]}",
     ]
 )

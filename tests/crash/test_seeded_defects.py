@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from allhours.aws import clock, intake, outbox, records, rota_changes, table
+from allhours.aws import clock, intake, moves, outbox, records, rota_changes, table
 from allhours.aws import pages as page_rows
 from allhours.aws.budgets import DynamoBudgets
 from allhours.aws.clients import code_of, dynamodb, passing_trouble, sqs
@@ -22,7 +22,7 @@ from allhours.aws.item_queue import SqsItemQueue, _batches
 from allhours.aws.notices import put_notice
 from allhours.aws.open_cases import DynamoOpenCases
 from allhours.aws.pages import DynamoPages, put_page
-from allhours.domain import decision, service_level
+from allhours.domain import router, service_level
 from allhours.domain.item import Change, item_to_json
 from allhours.flows import expire, hand_over, prove
 from allhours.flows.forward import Forwarded
@@ -76,7 +76,7 @@ def test_a_cursor_that_is_saved_before_the_queue_is_found(monkeypatch: pytest.Mo
 
 
 def test_failed_entries_that_are_ignored_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def put(self: SqsItemQueue, items: Sequence[Item]) -> None:
+    def put(self: SqsItemQueue, items: Sequence[Item], **_: Any) -> None:
         for batch in _batches([item_to_json(item) for item in items]):
             with passing_trouble("queueing items"):
                 sqs().send_message_batch(QueueUrl=self._url, Entries=batch)
@@ -249,7 +249,7 @@ def test_a_deadline_that_counts_from_our_own_time_is_found(monkeypatch: pytest.M
         del start
         return whole(levels, priority, unit, datetime.now(UTC), staffed)
 
-    monkeypatch.setattr(decision, "deadlines", deadlines)
+    monkeypatch.setattr(router, "deadlines", deadlines)
     assert "I7" in found_in("deadlines")
 
 
@@ -280,3 +280,12 @@ def test_spending_that_is_counted_at_the_end_of_a_poll_is_found(monkeypatch: pyt
 def test_an_expiry_that_takes_the_post_for_deleted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expire, "Change", SimpleNamespace(EXPIRED=Change.DELETED))
     assert "expiry" in found_in("expire linkedin")
+
+
+def test_a_move_that_writes_its_label_before_the_case_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apart(writes: Any, doing: str) -> str:
+        table.commit([one for one in writes if one[0] == "once"], doing)
+        return table.commit([one for one in writes if one[0] != "once"], doing)
+
+    monkeypatch.setattr(moves, "commit", apart)
+    assert "2 labels" in str(explore("move").found)

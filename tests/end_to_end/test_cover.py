@@ -163,7 +163,7 @@ def test_who_takes_the_shift_gets_the_cases_and_the_packet_once(scene: Scene) ->
     unit = scene.organisation.units[TAKEN_IN]
     on_now = scene.organisation.on_duty(TAKEN_IN, now).members
     takes = next(name for name in unit.members if name not in on_now)
-    key = say(scene, "x", "acmebank", f"nobody calls me back {word()}")
+    key = say(scene, "x", "acmebank", f"nobody calls me back, I want to speak to a real person {word()}")
     case_id = arrived(scene, key).event["case_id"]
     owner = json.loads(row(scene, f"CASE#{case_id}")["case"]["S"])["owner"]
 

@@ -138,7 +138,7 @@ def test_ctrl_c_ends_it_with_every_post_counted_a_page_answered_and_no_process_l
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 0, run.text
     assert re.search(r"pages: \d+: \d+ climbed, \d+ acknowledged by opening the link", run.text)
-    assert re.search(r"posted (\d+) = routed \d+ \+ filtered \d+ \+ deleted \d+\n", run.text)
+    assert re.search(r"posted (\d+) = routed \d+ \+ light \d+ \+ filtered \d+ \+ deleted \d+\n", run.text)
     assert "came twice: 0" in run.text
     assert_nothing_is_left(port)
 
@@ -155,7 +155,7 @@ def test_real_voices_are_posted_and_bad_lines_named_and_a_plain_kill_ends_it_wel
     run.process.send_signal(signal.SIGTERM)
     assert run.ended() == 0, run.text
     assert "voices.jsonl:2:" in run.text
-    assert "posted 2 = routed 2 + filtered 0 + deleted 0" in run.text
+    assert "posted 2 = routed 2 + light 0 + filtered 0 + deleted 0" in run.text
     assert_nothing_is_left(port)
 
 

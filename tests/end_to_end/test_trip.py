@@ -48,18 +48,19 @@ CARD = "4111 1111 1111 1111"
     [
         ("x", "acmecards", "cards", "addressed @acmecards"),
         ("facebook", "acmepay", "payments", "addressed Acme Pay"),
-        ("mastodon", "acmebank", "cards", "rule cards, “contactless”"),
+        ("mastodon", "acmebank", "cards", "reads like cards, "),
         ("bluesky", "acmeapp", "online_banking", "addressed @acmeapp.example"),
-        ("feeds", "acmebank", "cards", "rule cards, “contactless”"),
+        ("feeds", "acmebank", "cards", "reads like cards, "),
     ],
 )
 def test_a_post_reaches_the_inbox_of_its_unit_with_who_and_why(
     scene: Scene, network: str, account: str, unit: str, reason: str
 ) -> None:
-    key = say(scene, network, account, f"acme bank: contactless stopped working, {word()}")
+    key = say(scene, network, account, f"acme bank: contactless on my card stopped working, {word()}")
     arrival = arrived(scene, key, again=lambda: poll(scene, network))
     duty = arrival.event["on_duty"]
-    assert (arrival.unit, arrival.event["unit"], arrival.event["reason"]) == (unit, unit, reason)
+    assert (arrival.unit, arrival.event["unit"]) == (unit, unit)
+    assert arrival.event["reason"].startswith(reason)
     assert duty["members"]
     assert set(duty["members"]) <= set(scene.organisation.units[unit].members)
     assert duty["because"]
@@ -69,7 +70,7 @@ def test_a_post_reaches_the_inbox_of_its_unit_with_who_and_why(
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_post_on_any_network_reaches_one_inbox_once(scene: Scene, network: str) -> None:
     account = scene.organisation.handles_on(network)[0].account
-    key = say(scene, network, account, f"acme bank: my statement is missing, {word()}")
+    key = say(scene, network, account, f"acme bank: where is the statement of my account? {word()}")
     arrived(scene, key, again=lambda: poll(scene, network))
     poll(scene, network)
     assert waited_for(lambda: not scene.deployed.waiting("CommonQueueUrl"))
@@ -78,7 +79,7 @@ def test_a_post_on_any_network_reaches_one_inbox_once(scene: Scene, network: str
 
 @pytest.mark.parametrize(("network", "account"), [("x", "acmebank"), ("facebook", "acmecards")])
 def test_webhook_and_poll_of_one_post_are_one_entry(scene: Scene, network: str, account: str) -> None:
-    key = say(scene, network, account, f"my statement is missing {word()}")
+    key = say(scene, network, account, f"where is the statement of my account? {word()}")
     arrived(scene, key)
     before = scene.queued[network]
     poll(scene, network)
@@ -105,7 +106,7 @@ def test_a_post_that_finds_nobody_on_duty_pages(scene: Scene) -> None:
 
 def test_of_a_deleted_post_no_word_is_left(scene: Scene) -> None:
     said = word()
-    key = say(scene, "facebook", "acmebank", f"why do you charge for statements {said}")
+    key = say(scene, "facebook", "acmebank", f"why do you charge for statements of my account? {said}")
     arrived(scene, key)
     venue(scene, "facebook", "acmebank").stand_in.delete(key.partition("#")[2])
     assert waited_for(lambda: events(scene, key, "item.deleted"))
@@ -158,7 +159,7 @@ def test_a_poison_message_is_kept_and_pages_while_the_rest_goes_on(scene: Scene)
         scene.deployed.sqs.send_message(
             QueueUrl=scene.deployed.outputs["CommonQueueUrl"], MessageBody=body, MessageGroupId="poison"
         )
-    key = say(scene, "x", "acmecards", f"after the poison {word()}")
+    key = say(scene, "x", "acmecards", f"my card was declined, after the poison {word()}")
     arrived(scene, key)
     kept = waited_for(
         lambda: [each for each in scene.deployed.rows() if each["key"]["S"].startswith("DEAD#message#")]
@@ -208,9 +209,9 @@ def test_throttled_and_cut_calls_lose_and_double_nothing(scene: Scene, faults: F
     faults.throttle("dynamodb", "TransactWriteItems", times=1)  # within the SDK's tries: beyond them an item
     faults.cut("dynamodb", "TransactWriteItems", times=1)  # waits 180 s for the queue (tests/crash covers it)
     faults.throttle("dynamodb", "PutItem", times=2)
-    keys = [say(scene, "mastodon", "acmebank", f"card trouble {word()}") for _ in range(5)]
-    keys += [say(scene, "x", "acmecards", f"card trouble {word()}") for _ in range(5)]
-    keys += [say(scene, "facebook", "acmecards", f"card trouble {word()}") for _ in range(5)]
+    keys = [say(scene, "mastodon", "acmebank", f"my card does not work {word()}") for _ in range(5)]
+    keys += [say(scene, "x", "acmecards", f"my card does not work {word()}") for _ in range(5)]
+    keys += [say(scene, "facebook", "acmecards", f"my card does not work {word()}") for _ in range(5)]
     for key in keys:
         arrived(scene, key, again=lambda: scene.deployed.poll("mastodon"))
     assert_adds_up(scene)
@@ -218,10 +219,10 @@ def test_throttled_and_cut_calls_lose_and_double_nothing(scene: Scene, faults: F
 
 def test_a_network_that_was_away_loses_and_doubles_nothing(scene: Scene) -> None:
     there = venue(scene, "bluesky", "acmebank")
-    before = say(scene, "bluesky", "acmebank", f"my card, before {word()}")
+    before = say(scene, "bluesky", "acmebank", f"my card was declined, before {word()}")
     there.stand_in.stop()
     scene.deployed.poll("bluesky")
-    during = say(scene, "bluesky", "acmebank", f"my card, meanwhile {word()}")
+    during = say(scene, "bluesky", "acmebank", f"my card was declined, meanwhile {word()}")
     there.stand_in.start()
     for key in (before, during):
         arrived(scene, key, again=lambda: scene.deployed.poll("bluesky"))
@@ -233,8 +234,8 @@ def test_functions_that_could_not_run_lose_and_double_nothing(scene: Scene) -> N
     down = [outputs["RouteFunction"], outputs["ForwardFunction"], outputs["IngestXFunction"]]
     for function in down:
         functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    keys = [say(scene, "x", "acmecards", f"my card, function down {word()}") for _ in range(3)]
-    keys.append(say(scene, "facebook", "acmecards", f"my card, function down {word()}"))
+    keys = [say(scene, "x", "acmecards", f"my card was declined, function down {word()}") for _ in range(3)]
+    keys.append(say(scene, "facebook", "acmecards", f"my card was declined, function down {word()}"))
     assert waited_for(lambda: scene.deployed.waiting("CommonQueueUrl"))
     for function in down:
         functions.delete_function_concurrency(FunctionName=function)
@@ -244,7 +245,7 @@ def test_functions_that_could_not_run_lose_and_double_nothing(scene: Scene) -> N
 
 
 def assert_adds_up(scene: Scene) -> None:
-    """Everything that was said in this session is routed, filtered or deleted, and came once."""
+    """Everything that was said in this session is routed, light, filtered or deleted, and came once."""
 
     def settle() -> bool:
         for network in scene.networks:
@@ -252,7 +253,7 @@ def assert_adds_up(scene: Scene) -> None:
         return scene.count().adds_up
 
     assert waited_for(settle), [*scene.balance.open, *scene.balance.wrong]
-    fates = {fate: scene.balance.total(fate) for fate in ("routed", "filtered", "deleted")}
+    fates = {fate: scene.balance.total(fate) for fate in ("routed", "light", "filtered", "deleted")}
     assert scene.balance.posted.total() == sum(fates.values())
     with scene.lock:
         items = [
@@ -285,8 +286,8 @@ def test_a_unit_s_inbox_in_its_own_aws_account_gets_its_events(scene: Scene, emu
         Attributes={"RawMessageDelivery": "true", "FilterPolicy": json.dumps({"unit": ["cards"]})},
     )
     assert f"/{UNIT_ACCOUNT}/" in elsewhere["QueueUrl"]
-    key = say(scene, "x", "acmecards", f"contactless in their own account {word()}")
-    other = say(scene, "x", "acmepay", f"not theirs {word()}")
+    key = say(scene, "x", "acmecards", f"my card was declined in their own account {word()}")
+    other = say(scene, "x", "acmepay", f"my transfer did not arrive, not theirs {word()}")
     arrived(scene, key)
     arrived(scene, other)
     got = received(theirs, elsewhere["QueueUrl"], 1)

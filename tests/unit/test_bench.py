@@ -40,6 +40,11 @@ def a_run(**changed: Any) -> dict[str, Any]:
     cold = {BASE: (200.0, 46.0), **dict.fromkeys(COLD, (230.0, 50.0))}
     webhook = {"x": 350.0, "facebook": 340.0, "send": 280.0}
     shifts = {"compile_ms": {"ours": 32.0, "theirs": 128.0}, "who_us": 0.2}
+    found = {"bank": 0.99, "precision": 0.99, "should": 0.95, "foreign": 0.91}
+    guard = {
+        "Allhours": {**found, "hard_negative": 0.01, "background": 0.0, "us": 60.0},
+        "peer": {**found, "bank": 0.8, "hard_negative": 0.6, "background": 0.3, "us": 6000.0},
+    }
     run: dict[str, Any] = {
         "routing": routing,
         "burst": burst,
@@ -47,6 +52,7 @@ def a_run(**changed: Any) -> dict[str, Any]:
         "webhook": webhook,
         "rota": shifts,
         "paid": {"mentions": 1440, "heard": 1440, "charged": 1500},
+        "guard": guard,
     }
     for name, values in changed.items():
         run[name] = {**run[name], **values}
@@ -80,6 +86,17 @@ def test_a_run_within_every_target_misses_none() -> None:
         ("P11", "paid", {"charged": 1513}),
         ("P11", "paid", {"heard": 1439}),
         ("P12", "webhook", {"facebook": 365.0}),
+        *(
+            ("guard", "guard", {"Allhours": {**a_run()["guard"]["Allhours"], **worse}})
+            for worse in (
+                {"bank": 0.984},
+                {"precision": 0.989},
+                {"foreign": 0.89},
+                {"hard_negative": 0.011},
+                {"background": 0.003},
+                {"us": 151.0},
+            )
+        ),
     ],
 )
 def test_each_target_is_missed_by_a_little_too_much(target_id: str, part: str, worse: dict[str, Any]) -> None:
@@ -99,11 +116,19 @@ def test_the_calendars_of_the_peer_hold_the_same_rules_as_our_rota() -> None:
 def test_the_document_shows_every_line_and_says_why_a_target_is_missed() -> None:
     run = a_run(routing={"cpu_us": {"ours": 900.0, "tutorial": 2700.0}})
     rows: list[Line] = list(lines(**run))
-    text = report.markdown(rows, run["routing"], run["burst"], "two cores")
+    text = report.markdown(rows, run["routing"], run["burst"], "two cores", run["guard"])
     assert all(f"| {row.metric} |" in text for row in rows)
     assert "| 0.33 | ≤ 0.25 | no |" in text
     assert "- **P2**: botocore" in text
     assert "two cores" in text
+    assert "| peer | 0.800 | 0.990 | 0.950 | 0.910 | 0.600 | 0.300 | 6,000 |" in text
+
+
+def test_without_the_shared_texts_the_guard_has_no_line_and_no_table() -> None:
+    run = a_run() | {"guard": {}}
+    rows = list(lines(**run))
+    assert not [row for row in rows if row.target_id == "guard"]
+    assert "beside its peers" not in report.markdown(rows, run["routing"], run["burst"], "two cores", {})
 
 
 def test_a_batch_is_billed_for_its_processor_share_and_its_waiting() -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from allhours import models
 from allhours.cli.organisation_file import load
 from allhours.domain.item import Author, Item, Kind
 from allhours.domain.personal_data import mask
-from allhours.domain.routing import triage
+from allhours.domain.router import Router
 from allhours.networks import NETWORKS
 from infra.local.cast import ASLEEP_IN, BURST, CAST, LADDERS, SPAM_RULE, Line, Performance, voices
 from infra.local.deploy import FOLDER
@@ -73,7 +74,8 @@ def test_some_of_the_cast_tell_what_must_be_masked() -> None:
 
 
 def test_the_cast_has_something_for_every_unit(bank: Organisation) -> None:
-    units = Counter(triage(bank, item_of(line)).unit for line in said())
+    router = Router(bank, judge=models.judge(bank))
+    units = Counter(router.way(item_of(line), None).unit for line in said())
     assert set(units) == set(bank.units)
 
 
@@ -115,7 +117,7 @@ def test_the_ladder_of_a_run_is_one_and_its_second_step_finds_the_first_asleep(
 
 
 def test_somebody_needs_the_unit_that_sleeps_before_a_short_run_is_over(bank: Organisation) -> None:
-    early = [triage(bank, item_of(line)) for line in CAST[:6]]
+    early = [Router(bank).way(item_of(line), None) for line in CAST[:6]]
     assert (ASLEEP_IN, 1) in {(each.unit, each.priority) for each in early}
 
 
@@ -189,18 +191,23 @@ def on_x(bank: Organisation) -> Handle:
 def test_every_post_has_one_fate(bank: Organisation, on_x: Handle) -> None:
     ledger, forum = Ledger(), bank.handles_on("feeds")[1]
     ledger.note(arrival(on_x, "1"), 10.0)
+    ledger.note(arrival(on_x, "5", event="item.light"), 10.0)
     posts = [
+        posted(on_x, "5"),
+        posted(on_x, "6"),
         posted(on_x, "1"),
         posted(on_x, "2"),
         posted(on_x, "3", deleted=True),
         posted(forum, "4", text="best bread in town"),
     ]
     rows = [item_row("x#1"), item_row("x#2", case=""), item_row("x#3", deleted=True, text="")]
+    light = {"event": {"S": '{"event": "item.light"}'}}
+    rows += [{**item_row(key, case=""), **light} for key in ("x#5", "x#6")]
     balance = ledger.balance(posts, rows)
     assert {fate: counts.total() for fate, counts in balance.fates.items()} == {
-        "routed": 1, "filtered": 2, "deleted": 1, "open": 0,
+        "routed": 1, "light": 1, "filtered": 2, "deleted": 1, "open": 1,
     }  # fmt: skip
-    assert balance.adds_up
+    assert balance.open == [("x", "6", "told without a case, not in an inbox")]
     assert ledger.delay(0.5) == 2.0
 
 

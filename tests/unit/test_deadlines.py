@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allhours.domain.changes import Change
-from allhours.domain.decision import Router
 from allhours.domain.errors import BadInput, Busy
 from allhours.domain.item import Change as Said
 from allhours.domain.item import Item, Visibility
 from allhours.domain.rota import Desk, Shift
+from allhours.domain.router import Router
 from allhours.domain.service_level import ServiceLevel, deadlines, staffed_until
 from allhours.domain.staffed_clock import StaffedClock
 from allhours.flows import deadlines as flow

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allhours.domain.case import Case, State
-from allhours.domain.decision import Decision, Known, Outcome, Router
+from allhours.domain.decision import Decision, Known, Outcome
 from allhours.domain.item import Author, Change, Item, Kind
 from allhours.domain.page import Why
+from allhours.domain.router import Router
 from tests.builders import LEELA, NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
 
 if TYPE_CHECKING:
@@ -87,6 +88,24 @@ def test_a_deletion_takes_the_words_and_tells_the_inbox() -> None:
     assert decision.entry.item.text == ""
     assert decision.case is not None
     assert (decision.case.state, decision.case.live) == (State.OPEN, 1)
+
+
+@pytest.mark.parametrize("change", [Change.DELETED, Change.EXPIRED])
+def test_no_reason_on_record_quotes_words_that_are_gone(change: Change) -> None:
+    organisation = replace(an_organisation(), word_lists={"theft": ("stole my card",)})
+    router = Router(organisation)
+    opened = router.decide(a_general_item(text="they stole my card!"), None, None, "x#1", NOON)
+    assert opened.entry is not None
+    assert opened.case is not None
+    known = opened.entry.as_known()
+    assert "stole my card" in known.told[0]
+    gone = a_general_item(change=change, version=9)
+    ended = router.decide(gone, known, opened.case, "x#1", NOON)
+    assert ended.entry is not None
+    assert ended.case is not None
+    assert not any("stole my" in told for told in ended.entry.told)
+    assert "stole my" not in ended.case.reason
+    assert json.loads(ended.entry.told[0])["urgent"]["kind"] == "theft"
 
 
 def test_a_deletion_counts_whatever_its_version() -> None:

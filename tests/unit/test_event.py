@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from allhours.domain.case import Case, State
-from allhours.domain.decision import Known, Router
+from allhours.domain.decision import Known
 from allhours.domain.event import case_event
 from allhours.domain.item import Author, Change, Item, Kind, item_to_json
+from allhours.domain.router import Router
 from tests.builders import NIGHT, NOON, STRANGER, a_case, a_general_item, an_item, an_organisation
 from tests.case_events import assert_published
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from allhours.domain.case import State
-from allhours.domain.decision import Decision, Known, Outcome, Router
+from allhours.domain.decision import Decision, Known, Outcome
 from allhours.domain.item import Change, Item
+from allhours.domain.router import Router
 from allhours.flows.expire import EARLY as PARTS
 from allhours.flows.expire import expire
 from allhours.flows.ports import Kept

@@ -109,6 +109,20 @@ def test_a_step_that_has_nobody_is_passed_over_in_the_same_second() -> None:
     assert (passed.step, passed.at, passed.why) == (0, NIGHT, "nobody is on duty")
 
 
+def test_who_is_called_beside_the_ladder_is_called_once_at_its_beginning_and_on_record() -> None:
+    both = replace(an_urgent_page(), also=("ben", "ana"))
+    pages, pager, board = sent(both)
+    assert pager.called == ["ana", "ben"]
+    assert [one.member for one in pages.climb(both.page_id).told] == ["ana", "ben"]
+    send_pages([both.page_id], board=board, at=NOON).check()
+    assert pager.called == ["ana", "ben"]
+
+
+def test_without_a_ladder_the_page_calls_its_member_and_who_is_beside() -> None:
+    _, pager, _ = sent(replace(an_urgent_page(), also=("ben",)), organisation=an_organisation())
+    assert pager.called == ["ana", "ben"]
+
+
 def test_when_everybody_is_away_who_subscribes_to_the_unit_hears_it_and_the_clock_ends_it() -> None:
     one = an_urgent_page()
     pages, pager, _ = sent(one, organisation=on_leave(BANK, "ana", "ben"))

@@ -49,6 +49,7 @@ DOCUMENTS = (
     "docs/organisation.md",
     "docs/organisation.schema.json",
     "docs/runbook.md",
+    "docs/same-question.md",
     "docs/staffing.md",
 )
 

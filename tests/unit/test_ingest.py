@@ -79,7 +79,7 @@ def test_nothing_is_written_when_nothing_new_came() -> None:
 def test_a_poll_that_was_overtaken_leaves_quietly() -> None:
     trip = Trip(step(an_item("1"), to=1), step(an_item("2"), to=2))
     fast = trip.queue.put
-    trip.queue.put = lambda items: (  # type: ignore[method-assign]
+    trip.queue.put = lambda items, **_: (  # type: ignore[method-assign]
         trip.cursors.bookmarks.update({HANDLE.key: Bookmark(cursor={}, version=9)}),
         fast(items),
     )[1]

@@ -13,12 +13,12 @@ import pytest
 
 from allhours.cli import deployed, trace
 from allhours.cli.organisation_file import load
-from allhours.domain.decision import Router
 from allhours.domain.errors import BadSignature, Malformed
 from allhours.domain.item import Item, item_to_json
 from allhours.domain.life import MEANS, Life, may_answer, may_become, may_read, next_states
-from allhours.domain.organisation import FORMAT, Account, Organisation, organisation_from_json
+from allhours.domain.organisation_json import FORMAT, organisation_from_json, organisation_to_json
 from allhours.domain.page import Why
+from allhours.domain.router import Router
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.receive import Response, receive
 from allhours.flows.route import route
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from allhours.domain.case import Case
+    from allhours.domain.organisation import Account, Organisation
 
 LIVES = tuple(Life)
 TOM = a_handle("@acmecards", "myspace", native_id="31337")
@@ -71,7 +72,7 @@ class MySpace:
     def becomes(self, life: Life) -> None:
         """Deploy the file that says so: compiled, shipped, and read by the functions."""
         assert may_become(self.organisation.life_of("myspace"), life).allowed
-        told = replace(self.organisation, lives={"myspace": life}).to_json()
+        told = organisation_to_json(replace(self.organisation, lives={"myspace": life}))
         self.organisation = organisation_from_json(told)
 
     def poll(self) -> int:
@@ -169,7 +170,9 @@ def test_myspace_retires(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         assert cursor == there.cursors.bookmarks
         monkeypatch.setattr(deployed, "records", lambda _: Shelf(there.records))
         assert trace.run(Namespace(case=case.case_id, json=False)) == 0
-        assert "myspace#c1: case.opened → cards as acmecards, because" in capsys.readouterr().out
+        assert (
+            "opened case myspace-3eywvkjl47igsjhk and went to cards as acmecards" in capsys.readouterr().out
+        )
     #                         asked, webhook, queued, silent, answered
     assert seen == {
         Life.LIVE: (1, 200, 2, 1, True),
@@ -268,11 +271,11 @@ def loaded(folder: Path, networks: str, *, handles: str = "") -> tuple[Organisat
 def test_a_life_survives_compiling_and_none_means_live(tmp_path: Path) -> None:
     organisation, _, _ = loaded(tmp_path, "  bluesky: {life: listen_only}\n")
     assert organisation is not None
-    assert organisation.to_json()["format"] == FORMAT == 2
-    again = organisation_from_json(organisation.to_json())
+    assert organisation_to_json(organisation)["format"] == FORMAT == 3
+    again = organisation_from_json(organisation_to_json(organisation))
     assert again.life_of("bluesky") is Life.LISTEN_ONLY
     assert again.life_of("x") is Life.LIVE
-    older = {name: value for name, value in organisation.to_json().items() if name != "lives"}
+    older = {name: value for name, value in organisation_to_json(organisation).items() if name != "lives"}
     assert organisation_from_json(older).life_of("bluesky") is Life.LIVE
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allhours.domain.decision import Router
 from allhours.domain.item import Author, Change, Item, Kind
 from allhours.domain.page import Why
+from allhours.domain.router import Router
 from allhours.flows.route import TRIES, Routed, route
 from tests.builders import NIGHT, NOON, STRANGER, FakeRecords, a_general_item, an_item, an_organisation
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allhours.domain.decision import Decision
+    from allhours.flows.ports import World
 
 ROUTER = Router(an_organisation())
 
@@ -108,10 +114,51 @@ def test_a_strangers_answer_with_a_conversation_of_its_own_gets_a_case_of_its_ow
 
 
 def test_the_failed_item_comes_again_and_its_neighbours_are_done() -> None:
-    records = FakeRecords(busy=1)
+    records = FakeRecords(busy=2)  # for both together, then for the first by itself
     done = routed(records, an_item("1", conversation_id="1"), an_item("2", conversation_id="2"))
     assert done.again == [0]
     assert done.outcomes == {"routed": 1}
+
+
+def test_items_of_different_cases_are_written_together_and_those_of_one_in_their_order() -> None:
+    class Counting(FakeRecords):
+        def commit(self, *decisions: Decision, at: datetime) -> str:
+            together.append([one.entry.item.native_id for one in decisions if one.entry])
+            return super().commit(*decisions, at=at)
+
+    together: list[list[str]] = []
+    story = [an_item(n, conversation_id=c, created_at=after(int(n))) for n, c in ("1a", "2b", "3a", "4c")]
+    assert routed(Counting(), *story, story[0]).outcomes == {"routed": 4, "duplicate": 1}
+    assert together == [["1"], ["2", "3", "4"]]
+
+
+def test_what_spoils_a_common_write_is_found_alone_and_the_others_are_done() -> None:
+    """Another router has opened the case of one of them meanwhile."""
+    records = FakeRecords()
+    records.meanwhile = [lambda: routed(records, an_item("0", conversation_id="1"))]
+    done = routed(records, *(an_item(n, conversation_id=n) for n in ("1", "2", "3")))
+    assert (done.outcomes, done.again) == ({"routed": 3}, [])
+    assert records.cases["x#1"].items == 2
+
+
+def test_a_case_that_opens_just_before_its_second_post_is_filtered_gets_it_all_the_same() -> None:
+    records = FakeRecords()
+    first = an_item("1", conversation_id="1")
+    late = a_general_item("2", conversation_id="1", text="giveaway", author=first.author)
+    calls: list[bool] = []
+
+    class Late(FakeRecords):
+        def read(self, *keys: Any, consistent: bool = False) -> World:
+            calls.append(consistent)
+            if calls == [False, True]:
+                routed(records, first)
+            return records.read(*keys, consistent=consistent)
+
+        def commit(self, *decisions: Decision, at: datetime) -> str:
+            return records.commit(*decisions, at=at)
+
+    assert routed(Late(), late).outcomes == {"routed": 1}
+    assert records.cases["x#1"].items == 2
 
 
 def test_personal_data_that_slipped_by_the_door_is_masked_here() -> None:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allhours.domain.item import Author, Item, Kind, Visibility
-from allhours.domain.routing import Classifier, Guess, Route, Rules, no_classifier, route, triage
+from allhours.domain.item import Item, Kind
+from allhours.domain.judgement import Judge, Opinion, Said, no_judge
+from allhours.domain.router import Router
+from allhours.domain.rules import Rules
 from tests.builders import RULES, a_case, a_general_item, an_item, an_organisation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from allhours.domain.case import Case
+    from allhours.domain.organisation import Organisation
+    from allhours.domain.routing import Route
 
 BANK = an_organisation()
 
 
-def routed(item: Item, case: Case | None = None, classifier: Classifier = no_classifier) -> Route:
-    return route(BANK, Rules(BANK.rules), item, case, classifier)
+def routed(item: Item, case: Case | None = None, judge: Judge = no_judge, bank: Organisation = BANK) -> Route:
+    return Router(bank, judge=judge).way(item, case)
+
+
+def thinks(urgent: float = 0.0, suggests: tuple[str, ...] = (), **odds: float) -> Judge:
+    """Make a model that thinks the same of every post."""
+
+    def judge(_said: Said, _words: Sequence[str], _hits: Mapping[str, Sequence[str]], /) -> Opinion:
+        return Opinion(
+            odds=odds, urgent=urgent, cards=tuple((card, 0.9) for card in suggests), model="0123456789"
+        )
+
+    return judge
 
 
 def test_the_addressed_handle_comes_first() -> None:
@@ -80,23 +98,10 @@ def test_words_are_whole_words() -> None:
     assert routed(a_general_item(text="a discard pile")).step == "fallback"
 
 
-def test_the_classifier_is_asked_after_the_rules_and_sees_no_author() -> None:
-    asked: list[tuple[str, str]] = []
-
-    def judge(text: str, language: str) -> Guess:
-        asked.append((text, language))
-        return Guess(unit="payments", sure=0.9, because="sounds like payments")
-
-    assert routed(a_general_item(text="a card"), classifier=judge).step == "rule"
-    assert asked == []
-    way = routed(a_general_item(text="hm", language="en"), classifier=judge)
-    assert (way.unit, way.step, way.reason) == ("payments", "classifier", "sounds like payments")
-    assert asked == [("hm", "en")]
-
-
-def test_a_guess_of_no_unit_of_ours_passes() -> None:
-    way = routed(a_general_item(), classifier=lambda _text, _language: Guess(unit="zoo", sure=1, because=""))
-    assert way.step == "fallback"
+def test_a_rule_that_does_not_hold_for_the_network_is_passed_over() -> None:
+    card = next(rule for rule in RULES if rule.rule_id == "cards")
+    only_there = Rules((replace(card, networks=("mastodon",)),))
+    assert list(only_there.matching(Said(text="card", network="x"))) == []
 
 
 def test_the_fallback_says_so() -> None:
@@ -105,25 +110,107 @@ def test_the_fallback_says_so() -> None:
     assert way.reason == "no rule matched, so the fallback unit decides"
 
 
+# The model
+
+
+def test_a_rule_outranks_the_model() -> None:
+    assert routed(a_general_item(text="a card"), judge=thinks(payments=1.0)).step == "rule"
+
+
+def test_the_model_names_the_unit_how_sure_it_is_and_the_clerks_words() -> None:
+    bank = an_organisation(word_lists={"payments": ("wire", "sent money")})
+    way = routed(a_general_item(text="I sent money by wire"), judge=thinks(payments=0.912), bank=bank)
+    assert (way.unit, way.step) == ("payments", "classifier")
+    assert way.reason == "reads like payments, 91%, “sent money”, “wire”"
+
+
+def test_in_doubt_people_decide_and_the_reason_names_the_two_likeliest() -> None:
+    way = routed(a_general_item(), judge=thinks(cards=0.3, payments=0.28, none=0.2, accounts=0.22))
+    assert (way.unit, way.step) == ("customer_care", "doubt")
+    assert way.reason == "unsure: cards 30%, payments 28%; people of the fallback unit decide"
+
+
+def test_what_is_nobodys_business_but_opens_a_case_all_the_same_is_doubt() -> None:
+    item = a_general_item(kind=Kind.REVIEW, rating=1, text="so so")
+    way = routed(item, judge=thinks(none=0.98, cards=0.02))
+    assert (way.unit, way.step, way.verdict.lane) == ("customer_care", "doubt", "case")
+    assert "nobody's business 98%" in way.reason
+
+
+def test_a_topic_that_no_unit_takes_is_doubt() -> None:
+    assert routed(a_general_item(), judge=thinks(insurance=0.97)).step == "doubt"
+
+
+def test_a_unit_takes_the_topics_that_it_lists() -> None:
+    units = {
+        name: replace(unit, topics=("lending", "insurance")) if name == "payments" else unit
+        for name, unit in BANK.units.items()
+    }
+    way = routed(
+        a_general_item(), judge=thinks(lending=0.4, insurance=0.3), bank=an_organisation(units=units)
+    )
+    assert (way.unit, way.reason) == ("payments", "reads like lending, 70%")
+
+
+# What is urgent
+
+
+LISTS = {
+    "theft": ("stole my ... card",),
+    "self_harm": ("kill myself",),
+    "outage": ("is your app down",),
+    "blocked": ("locked out",),
+}
+
+
+def pressing(text: str, case: Case | None = None, **more: object) -> Route:
+    kinds = {kind: replace(asks, unit=UNITS.get(kind, "")) for kind, asks in BANK.urgent.items()}
+    bank = an_organisation(word_lists=LISTS, urgent=kinds)
+    return routed(an_item("2", text=text, **more), case, bank=bank)
+
+
+UNITS = {"theft": "fraud", "self_harm": "customer_care"}
+
+
+def test_urgent_words_stand_above_the_handle_and_above_the_case() -> None:
+    for case in (None, a_case()):
+        way = pressing("They STOLE my debit card!", case)
+        assert (way.unit, way.step, way.priority) == ("fraud", "urgent", 1)
+        assert way.reason == "theft, “stole my debit card”"
+
+
+def test_a_kind_without_a_unit_leaves_the_ladder_as_it_is() -> None:
+    way = pressing("is your app down?")
+    assert (way.unit, way.step, way.priority) == ("cards", "addressed", 1)
+    assert way.urgent is not None
+    assert way.urgent.because == "outage, “is your app down”"
+
+
+def test_of_several_kinds_the_gravest_counts() -> None:
+    way = pressing("is your app down? they stole my card and I will kill myself")
+    assert way.urgent is not None
+    assert way.urgent.kind == "self_harm"
+
+
+def test_what_stops_money_is_high_and_nobody_is_paged_for_it() -> None:
+    way = pressing("I am locked out")
+    assert (way.priority, way.urgent) == (2, None)
+
+
 def test_a_rule_without_a_unit_only_raises_the_priority() -> None:
     way = routed(a_general_item(text="I am desperate, my card"))
-    assert (way.unit, way.priority, way.urgent_because) == ("cards", 1, "rule distress, “desperate”")
+    assert (way.unit, way.priority) == ("cards", 1)
+    assert way.urgent is not None
+    assert way.urgent.because == "rule distress, “desperate”"
 
 
-def test_noise_is_ignored_unless_it_is_private_or_belongs_to_a_case() -> None:
-    noise = a_general_item(text="giveaway!")
-    assert routed(noise).ignore
-    assert not routed(a_general_item(text="giveaway!", visibility=Visibility.PRIVATE)).ignore
-    assert not routed(noise, a_case()).ignore
+def test_the_model_alone_can_call_a_person_and_leaves_the_unit_to_the_ladder() -> None:
+    way = routed(a_general_item(), judge=thinks(payments=0.9, urgent=0.99))
+    assert (way.unit, way.step, way.priority) == ("payments", "classifier", 1)
+    assert way.urgent is not None
+    assert (way.urgent.kind, way.urgent.words) == ("judged", ())
 
 
-def test_who_wrote_it_does_not_matter() -> None:
-    plain = a_general_item(text="my card")
-    famous = a_general_item(text="my card", author=Author(author_id="1", handle="@star", name="A Star ✔"))
-    assert routed(plain) == routed(famous) == triage(BANK, famous)
-
-
-def test_a_rule_that_does_not_hold_for_the_network_is_passed_over() -> None:
-    rules = tuple(rule for rule in RULES if rule.rule_id == "cards")
-    only_there = Rules((type(rules[0])(rule_id="m", unit="cards", words=("card",), networks=("mastodon",)),))
-    assert list(only_there.matching(a_general_item(text="card"))) == []
+def test_the_model_calls_nobody_for_what_is_casual() -> None:
+    way = routed(a_general_item(), judge=thinks(none=0.99, urgent=0.99))
+    assert (way.verdict.lane, way.urgent) == ("light", None)

@@ -52,11 +52,13 @@ def route_batch(event: Batch) -> dict[str, Any]:
         {
             "Routed": routed.outcomes["routed"],
             "Filtered": routed.outcomes["filtered"],
+            "Light": routed.outcomes["light"],
             "Edited": routed.outcomes["edited"],
             "Deleted": routed.outcomes["deleted"],
             "Expired": routed.outcomes["expired"],
             "Duplicates": routed.outcomes["duplicate"],
             "Named": routed.outcomes["named"],
+            "ShadowMoved": routed.moved_in_shadow,
             "Failed": len(routed.again),
             "Poison": len(poison),
             "PostToRouteMs": routed.slowest_ms,

@@ -31,9 +31,10 @@ class SqsItemQueue:
         """Remember where."""
         self._url = url
 
-    def put(self, items: Sequence[Item]) -> None:
+    def put(self, items: Sequence[Item], *, heard_by: str = "") -> None:
         """Queue every item in batches of ten; one that is not taken raises `Busy`, so the cursor stays."""
-        self.put_again([item_to_json(item) for item in items])
+        way = {"heard_by": heard_by} if heard_by else {}
+        self.put_again([item_to_json(item) | way for item in items])
 
     def put_again(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         """Queue bodies as the queue carried them before, with the same promise."""

@@ -15,11 +15,13 @@ INGEST = ("Queued", "Masked", "Skipped", "Unreadable", "Troubles", "Unsigned", "
 ROUTE = (
     "Routed",
     "Filtered",
+    "Light",
     "Edited",
     "Deleted",
     "Expired",
     "Duplicates",
     "Named",
+    "ShadowMoved",
     "Failed",
     "Poison",
     "PostToRouteMs",

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from allhours.aws import wiring
 from allhours.domain.errors import BadInput, Busy
-from allhours.domain.organisation import Organisation, organisation_from_json
+from allhours.domain.organisation_json import organisation_from_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from allhours.domain.changes import Change
+    from allhours.domain.organisation import Organisation
 
 PACKAGE = "allhours_organisation"
 FRESH_FOR = 15.0  # seconds; a change by hand counts everywhere after that

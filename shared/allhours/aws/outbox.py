@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
+from allhours.aws.packed import unpacked
 from allhours.domain.event import case_event
 from allhours.flows.forward import forward
 
@@ -26,7 +27,7 @@ def forward_batch(event: Mapping[str, Any]) -> None:
     at = datetime.now(UTC)
     events, due = list[Mapping[str, Any]](), list[str]()
     for record in event["Records"]:
-        row = record["dynamodb"].get("NewImage", {})
+        row = unpacked(record["dynamodb"].get("NewImage", {}))
         if "event" in row:
             events.append(
                 case_event(

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from allhours.aws.authors import AUTHOR_KEPT
+from allhours.aws.clients import code_of
 from allhours.aws.due import due_attributes
 from allhours.aws.notices import put_notice, told_of
+from allhours.aws.packed import packed
 from allhours.aws.pages import put_page
 from allhours.aws.table import FIRST, Row, commit, compact, get_rows, put_if, query_list
 from allhours.domain.case import Case, State, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
-from allhours.domain.errors import BadInput
+from allhours.domain.errors import BadInput, Busy
 from allhours.domain.item import Kind, item_from_json, item_to_json
 from allhours.flows.ports import Kept, World
 from allhours.networks.windows import STORAGE_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -55,9 +58,20 @@ class DynamoRecords:
                 world.known[key.removeprefix("ITEM#")] = _known(row)
         return world
 
-    def commit(self, decision: Decision, *, at: datetime) -> str:
-        """Write the item, its case and the pages that are news in one transaction."""
-        return commit(list(self._writes(decision, at)), "writing records")
+    def commit(self, *decisions: Decision, at: datetime) -> str:
+        """Write items, their cases and the pages that are news in one transaction."""
+        writes = {
+            _key_of(write): (what, write)
+            for decision in reversed(decisions)  # of two with one cause the first one's page
+            for what, write in self._writes(decision, at)
+        }
+        try:
+            return commit(list(writes.values()), "writing records")
+        except ClientError as error:
+            if len(decisions) == 1:
+                raise
+            message = f"writing records: {code_of(error)}"  # which of them it is shows when each goes alone
+            raise Busy(message) from error
 
     def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
         expires = str(int((at + self._retention).timestamp()))
@@ -87,28 +101,28 @@ class DynamoRecords:
         return min(limit, self._retention) if limit else self._retention
 
     def _put(self, row: Row, expires: str, guard: str, replaces: int | None) -> TransactWriteItemTypeDef:
-        return put_if(self._table, {**row, "expires_at": {"N": expires}}, guard, replaces)
+        return put_if(self._table, packed({**row, "expires_at": {"N": expires}}), guard, replaces)
 
     def opened(self, handle: Handle, *, since: datetime, until: datetime, most: int) -> Kept:
-        """Return items of the handle's cases opened in [since, until), whole cases, at least one."""
+        """Return items of the handle's cases opened in [since, until), whole cases, at least one.
+
+        What opened no case is among them by when it was said: its author may delete it as well.
+        """
         name = f"KEPT#{handle.network}#{handle.handle}"
         listed = query_list(
             self._table, name, since=since.isoformat(), until=until.isoformat(), newest_first=True
         )
-        case_keys = list(islice(listed, most + 1))
-        cases = [case_in(row) for row in get_rows(self._table, case_keys)]
+        heads = [_head_in(row) for row in get_rows(self._table, list(islice(listed, most + 1)))]
         keys: list[str] = []
         back_to = None
-        for case in sorted(cases, key=lambda case: case.opened_at, reverse=True):
-            if len(keys) >= most and case.opened_at != back_to:  # cases of one instant stay together
+        for opened_at, case, item_key in sorted(heads, key=lambda head: head[0], reverse=True):
+            if len(keys) >= most and opened_at != back_to:  # what began at one instant stays together
                 break
-            keys.append(f"ITEM#{case.first_item}")
-            if case.items > 1:
-                keys.extend(query_list(self._table, f"CASE#{case.case_id}"))
-            back_to = case.opened_at
+            keys.extend(self._items_of(case) if case else [item_key])
+            back_to = opened_at
         else:
             back_to = None  # the loop ran out of cases, not of room
-        rows = (row for row in get_rows(self._table, keys) if not row["deleted"]["BOOL"])
+        rows = (row for row in get_rows(self._table, _once(keys)) if not row["deleted"]["BOOL"])
         read = ((item_from_json(json.loads(row["item"]["S"])), row) for row in rows)
         # A look-up's answer is no post: a network asked for it again would call it deleted.
         kept = [(item, row) for item, row in read if item.kind is not Kind.PROFILE]
@@ -118,10 +132,16 @@ class DynamoRecords:
             since=tuple(_kept_since(item, row) for item, row in kept),
         )
 
+    def _items_of(self, case: Case) -> Iterator[str]:
+        """Yield the row of each item that a case names, then of those it has no room for."""
+        yield from (f"ITEM#{key}" for key in case.item_keys)
+        if case.items > len(case.item_keys):
+            yield from query_list(self._table, f"CASE#{case.case_id}")
+
     def item(self, item_key: str) -> Mapping[str, Any] | None:
         """Return an item's row as one JSON object, for people who ask why."""
         row = next(iter(get_rows(self._table, [f"ITEM#{item_key}"])), None)
-        return _shown(row) if row else None
+        return shown(row) if row else None
 
     def case(self, case_id: str) -> Case | None:
         """Return a case by its id, the current one of its conversation or an earlier one."""
@@ -139,11 +159,22 @@ class DynamoRecords:
 
     def trail(self, case: Case) -> Sequence[Mapping[str, Any]]:
         """Return everything on record about a case's items, in the order in which it was said."""
-        keys = [f"ITEM#{case.first_item}", *query_list(self._table, f"CASE#{case.case_id}")]
+        named = [f"ITEM#{key}" for key in case.item_keys]
+        keys = _once([*named, *query_list(self._table, f"CASE#{case.case_id}")])
         return sorted(
-            (_shown(row) for row in get_rows(self._table, list(dict.fromkeys(keys)))),
+            (shown(row) for row in get_rows(self._table, keys)),
             key=lambda row: str(row["item"]["created_at"]),
         )
+
+
+def _once(keys: Iterable[str]) -> list[str]:
+    """Return each key once: what came into a case before it named its items is in the index as well."""
+    return list(dict.fromkeys(keys))
+
+
+def _key_of(write: TransactWriteItemTypeDef) -> str:
+    put: Any = write["Put"]
+    return str(put["Item"]["key"]["S"])
 
 
 def case_in(row: Row) -> Case:
@@ -155,6 +186,15 @@ def case_in(row: Row) -> Case:
         raise BadInput(message) from None
 
 
+def _head_in(row: Row) -> tuple[datetime, Case | None, str]:
+    """Return when what a row stands for began, its case, or the key of an item that opened none."""
+    key = row["key"]["S"]
+    if key.startswith("ITEM#"):
+        return datetime.fromisoformat(row["list_at"]["S"]), None, key
+    case = case_in(row)
+    return case.opened_at, case, ""
+
+
 def put_case(table: str, case: Case, was: Case | None, expires: str) -> TransactWriteItemTypeDef:
     """Return the put of a conversation's case over the one that was read, None for none.
 
@@ -163,7 +203,8 @@ def put_case(table: str, case: Case, was: Case | None, expires: str) -> Transact
     row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
     if case.state is State.OPEN:
         row |= due_attributes(f"CASES#{case.unit}", case.next_due_at)
-    return put_if(table, {**row, "expires_at": {"N": expires}}, "v", was.version if was else None)
+    row = packed({**row, "expires_at": {"N": expires}})
+    return put_if(table, row, "v", was.version if was else None)
 
 
 def move_case(table: str, case: Case, was: Case) -> TransactWriteItemTypeDef:
@@ -173,7 +214,7 @@ def move_case(table: str, case: Case, was: Case) -> TransactWriteItemTypeDef:
     its author's name and long after its items are gone.
     """
     row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
-    row |= due_attributes(f"CASES#{case.unit}", case.next_due_at)
+    row = packed(row | due_attributes(f"CASES#{case.unit}", case.next_due_at))
     news = {name: row[name] for name in ("case", "v", "due", "due_at")}
     update = {
         "TableName": table,
@@ -215,10 +256,13 @@ def _kept_since(item: Item, row: Row) -> datetime:
 
 
 def _item_row(entry: Entry, case: Case | None) -> Row:
-    item = replace(entry.item, heard_by="")
+    item = entry.item
+    body = item_to_json(item)
+    for name in ("heard_by", "audience"):  # an inbox gets what is in the row
+        body.pop(name, None)
     row: Row = {
         "key": {"S": f"ITEM#{item.key}"},
-        "item": {"S": compact(item_to_json(item))},
+        "item": {"S": compact(body)},
         "v": {"N": str(item.version)},
         "deleted": {"BOOL": entry.deleted},
     }
@@ -226,11 +270,16 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
         row["conversation"] = {"S": entry.conversation_key}
     if entry.case_id:
         row["in_case"] = {"S": entry.case_id}
-        if case is None or case.first_item != item.key:
+        if case is None or not case.names(item.key):
             row["list"] = {"S": f"CASE#{entry.case_id}"}
             row["list_at"] = {"S": item.created_at.isoformat()}
+    elif not entry.deleted and (item.text or item.attachments):  # words that its author may take back
+        row["list"] = {"S": f"KEPT#{item.network}#{item.handle}"}
+        row["list_at"] = {"S": item.created_at.isoformat()}
     if entry.event:
         row["event"] = {"S": compact(entry.event)}
+    if entry.why:
+        row["why"] = {"S": compact(entry.why)}
     if entry.told:
         row["told"] = {"L": [{"S": one} for one in entry.told[-MOST_TOLD:]]}
     return row
@@ -238,7 +287,7 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
 
 def _history(case: Case) -> Case:
     """Return a replaced case as it is kept: where words may not stay, no expiry will ask it for its names."""
-    return replace(case, author_handle="", author_name="") if case.network in STORAGE_LIMITS else case
+    return case.bare() if case.network in STORAGE_LIMITS else case
 
 
 def _case_row(key: str, case: Case) -> Row:
@@ -251,8 +300,13 @@ def _case_row(key: str, case: Case) -> Row:
     }
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    shown: dict[str, Any] = {"item": json.loads(row["item"]["S"]), "deleted": row["deleted"]["BOOL"]}
-    shown["case_id"] = row.get("in_case", {}).get("S", "")
-    shown["events"] = [json.loads(one) for one in events_of(row)]
-    return shown
+def shown(row: Row) -> dict[str, Any]:
+    """Return an item's row as one JSON object; `conversation` where it is another than the item's own."""
+    body: dict[str, Any] = {"item": json.loads(row["item"]["S"]), "deleted": row["deleted"]["BOOL"]}
+    body["case_id"] = row.get("in_case", {}).get("S", "")
+    body["events"] = [json.loads(one) for one in events_of(row)]
+    if "why" in row:
+        body["why"] = json.loads(row["why"]["S"])
+    if "conversation" in row:
+        body["conversation"] = row["conversation"]["S"]
+    return body

@@ -17,6 +17,8 @@ from allhours.aws.dead_letters import DynamoDeadLetters
 from allhours.aws.gaps import DynamoGaps
 from allhours.aws.item_queue import SqsItemQueue
 from allhours.aws.link_serials import DynamoLinkSerials
+from allhours.aws.open_cases import DynamoOpenCases
+from allhours.aws.packed import unpacked
 from allhours.aws.pages import DynamoPages
 from allhours.aws.reach import DynamoReaches
 from allhours.aws.records import DynamoRecords, events_of
@@ -31,6 +33,8 @@ from allhours.domain.event import case_event
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
+
+    from allhours.domain.case import Case
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,11 @@ class Stack:
     def cursors(self) -> DynamoCursors:
         """Return where reading stands."""
         return DynamoCursors(self.table)
+
+    @cached_property
+    def open_cases(self) -> DynamoOpenCases:
+        """Return each unit's open cases."""
+        return DynamoOpenCases(self.table)
 
     @cached_property
     def pages(self) -> DynamoPages:
@@ -167,14 +176,20 @@ class Stack:
             .paginate(TableName=self.table, FilterExpression="attribute_exists(event)", ConsistentRead=True)
         )
         for page in pages:
-            for row in page["Items"]:
+            for row in map(unpacked, page["Items"]):
                 item = json.loads(row["item"]["S"])
                 for told in map(json.loads, events_of(row)):
                     if told["at"] >= since.isoformat(timespec="milliseconds"):
-                        yield case_event(told, item, row["in_case"]["S"])
+                        yield case_event(told, item, row.get("in_case", {}).get("S", ""))
 
     def arrivals(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield when each case in [since, until) was opened, and its unit, from the whole table: to plan."""
+        for case in self.cases():
+            if since <= case.opened_at < until:
+                yield case.opened_at, case.unit
+
+    def cases(self) -> Iterator[Case]:
+        """Yield every case on record, earlier ones of a conversation too, from the whole table."""
         pages = (
             dynamodb()
             .get_paginator("scan")
@@ -187,7 +202,5 @@ class Stack:
             )
         )
         for page in pages:
-            for row in page["Items"]:
-                case = case_from_json(json.loads(row["case"]["S"]))
-                if since <= case.opened_at < until:
-                    yield case.opened_at, case.unit
+            for row in map(unpacked, page["Items"]):
+                yield case_from_json(json.loads(row["case"]["S"]))

@@ -2,13 +2,14 @@
 
 | key | holds | list (index `lists`) |
 | --- | --- | --- |
-| `ITEM#network#id` | the item, its case, the event of its last change | `CASE#case`, but for the first |
+| `ITEM#network#id` | the item, its case, the event of its last change | `CASE#case`, when it has no room |
 | `CASE#case` | the conversation's current case; in `CASES#unit` while it is open | `KEPT#network#handle` |
 | `OLD#case.generation` | a case that a later one of the same conversation replaced | `KEPT#network#handle` |
 | `PAGE#page` | a page, its climb; due in `PAGES` until somebody has it | `PAGES` while one is to be called |
 | `TAP#token` | which page, serial and member a page's link is for | |
 | `BUDGET#member` | what a member was sent lately; due in `BUNDLES` while something waits | |
 | `REACH#member` | when a member was last tried, and reached | |
+| `LABEL#case#version` | that a member moved the case, from where, to where; no words | `LABELS` |
 | `NOTICE#notice` | what a unit is told beside case events | `TOLD#case`, `TOLD#unit` |
 | `HANDOVER#unit#instant` | that a handover was told; seconds | |
 | `CLOCK` | up to when every handover was told, and of which units ever | |
@@ -38,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from allhours.aws.clients import code_of, dynamodb, passing_trouble
+from allhours.aws.packed import unpacked
 from allhours.domain.errors import BadInput, Busy
 from allhours.flows.ports import Committed
 
@@ -50,15 +52,18 @@ Row = dict[str, Any]
 BATCH = 100  # keys in one BatchGetItem, DynamoDB's limit
 CONFLICT = "TransactionConflict"
 UNMET = "ConditionalCheckFailed"
+ALONE = {"ConditionalCheckFailedException": UNMET, "TransactionConflictException": CONFLICT}
 FIRST, LAST = "0", "~"  # before and after every ISO 8601 instant
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NOT_CARRIED = re.compile("[\ud800-\udfff\ufffe\uffff]")  # SQS and SNS turn a message with one down
 
 
 def compact(body: Mapping[str, Any]) -> str:
     """Return JSON without spaces, for every kilobyte of a row is paid for, in characters that AWS carries."""
-    return _NOT_CARRIED.sub("\ufffd", json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    text = _JSON.encode(body)
+    return text if text.isascii() else _NOT_CARRIED.sub("\ufffd", text)
 
 
 @contextmanager
@@ -103,7 +108,7 @@ def get_rows(table: str, keys: Sequence[str], *, consistent: bool = True) -> Ite
                 answer = dynamodb().batch_get_item(
                     RequestItems={table: {"Keys": asked, "ConsistentRead": consistent}}
                 )
-            yield from answer["Responses"].get(table, ())
+            yield from map(unpacked, answer["Responses"].get(table, ()))
             left = answer.get("UnprocessedKeys", {}).get(table)
             if not left:
                 break
@@ -169,14 +174,8 @@ def _listed(
 
 def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> str:
     """Write all rows together, again without those pages and notices whose cause has been told before."""
-    try:
-        with passing_trouble(doing):
-            dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
-    except ClientError as error:
-        if code_of(error) != "TransactionCanceledException":
-            raise
-        codes = reasons_of(error, doing)
-    else:
+    codes = _turned_down(writes, doing)
+    if not codes:
         return Committed.DONE
     if CONFLICT in codes:  # another router is at one of these rows: look again when it has gone on
         time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - seconds; spread, not secret
@@ -186,6 +185,29 @@ def commit(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -
         if what in turned_down:
             return meaning
     return commit([write for write, code in zip(writes, codes, strict=True) if code != UNMET], doing)
+
+
+def _turned_down(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: str) -> list[str]:
+    """Write all rows; return the reason for each, or nothing when they are written.
+
+    One row needs no transaction, which costs twice as much; but then only an item, for when an answer is lost
+    a plain put takes what it wrote itself for another's, and who routes looks again.
+    """
+    (what, first), *more = writes
+    with passing_trouble(doing):
+        try:
+            if what == "item" and "Put" in first and not more:
+                dynamodb().put_item(**first["Put"])
+            else:
+                dynamodb().transact_write_items(TransactItems=[write for _, write in writes])
+        except ClientError as error:
+            code = code_of(error)
+            if code in ALONE:
+                return [ALONE[code]]
+            if code != "TransactionCanceledException":
+                raise
+            return reasons_of(error, doing)
+    return []
 
 
 def reasons_of(error: ClientError, doing: str) -> list[str]:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from allhours.aws.secrets import SecretsManagerCredentials
     from allhours.aws.spendings import DynamoSpendings
     from allhours.aws.topics import SnsPager, SnsTopic
-    from allhours.domain.decision import Router
+    from allhours.domain.judgement import Judge
     from allhours.domain.organisation import Organisation
+    from allhours.domain.router import Router
     from allhours.flows.forward import Switchboard
 
 
@@ -113,14 +114,31 @@ def pager() -> SnsPager:
 def router(at: datetime) -> Router:
     """Return what decides, by the rota as it is now; the same object while nothing has changed."""
     from allhours.aws.organisation import live_organisation
-    from allhours.domain.decision import Router
+    from allhours.domain.router import Router
+    from allhours.domain.triage import Triage
     from allhours.networks.windows import ANSWER_WINDOWS, STORAGE_LIMITS
 
     live = live_organisation(at)
     routers = _routers()
     if not routers or routers[0].organisation is not live:
-        routers[:] = [Router(live, answer_windows=ANSWER_WINDOWS, short_lived=frozenset(STORAGE_LIMITS))]
+        # by the hour the rota changes; words, rules and models do not
+        triage = routers[0].triage if routers else Triage(live, judge(live))
+        routers[:] = [
+            Router(
+                live,
+                answer_windows=ANSWER_WINDOWS,
+                short_lived=frozenset(STORAGE_LIMITS),
+                triage=triage,
+            )
+        ]
     return routers[0]
+
+
+def judge(organisation: Organisation) -> Judge:
+    """Return the trained models, which a warm function reads once."""
+    from allhours import models
+
+    return models.judge(organisation)
 
 
 @cache

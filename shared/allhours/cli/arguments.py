@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from allhours.cli.organisation_file import load, now
 from allhours.domain.errors import BadInput
-from allhours.domain.organisation import organisation_from_json
+from allhours.domain.organisation_json import organisation_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

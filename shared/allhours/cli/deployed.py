@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from allhours.aws.moves import DynamoMoves
     from allhours.aws.records import DynamoRecords
     from allhours.aws.stack import Stack
 
@@ -32,3 +33,10 @@ def stack(arguments: argparse.Namespace) -> Stack:
 def records(arguments: argparse.Namespace) -> DynamoRecords:
     """Return the stack's items and cases, for reading only."""
     return stack(arguments).records(timedelta(0))
+
+
+def moves(stack: Stack, retention: timedelta) -> DynamoMoves:
+    """Return the stack's cases to be moved, and the labels that moves left."""
+    from allhours.aws.moves import DynamoMoves  # noqa: PLC0415 - as above
+
+    return DynamoMoves(stack.table, stack.records(retention), retention)

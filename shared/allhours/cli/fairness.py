@@ -1,6 +1,7 @@
-"""Show how evenly duty is shared: hours, nights, weekends and holidays of each member.
+"""Show how evenly duty is shared, or with --answers how long customers wait, whoever they are.
 
-Figures are hours of four weeks, duty for other units included; dates are UTC's and both belong to it.
+Figures of duty are hours of four weeks, duty for other units included; dates are UTC's and both belong to it.
+Answer times are those of a month, for each unit and for all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from allhours.cli import answer_times, deployed
 from allhours.cli import arguments as shared
 from allhours.cli.organisation_file import now
 from allhours.cli.terminal import say, table, tell
@@ -30,20 +32,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the files, the dates and the unit."""
     parser.add_argument(
         "organisation",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="FILE",
-        help="organisation file; a later one is laid over",
+        help="organisation file (organisation.yaml); a later one is laid over",
     )
     parser.add_argument("--unit", metavar="UNIT", help="every unit where left out")
     parser.add_argument("--from", dest="first", type=shared.day, metavar="DATE", help="today where left out")
     parser.add_argument(
         "--to", dest="last", type=shared.day, metavar="DATE", help="twelve weeks where left out"
     )
+    parser.add_argument(
+        "--answers", action="store_true", help="how long customers of the deployed stack waited instead"
+    )
+    parser.add_argument(
+        "--month", type=answer_times.month, metavar="MONTH", help="2026-10, say; with --answers, the last one"
+    )
+    deployed.add_stack(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print each unit's shares and Jain's index, and whether it meets the targets."""
+    """Print each unit's shares and Jain's index, and whether it meets the targets; or the answer times."""
+    if arguments.answers:
+        answer_times.show(deployed.stack(arguments).cases(), arguments, at=now())
+        return 0
+    if arguments.month:
+        raise BadInput("--month goes with --answers; duty is shown from --from to --to")
     first = arguments.first or now().date()
     last = arguments.last or first + _USUAL - timedelta(days=1)
     if last < first:

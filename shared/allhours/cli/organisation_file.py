@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import holidays
 
+from allhours.cli import judging_file
 from allhours.cli.checks import covering_desks, moment, seconds
 from allhours.cli.duties import check_duties
+from allhours.cli.judging_checks import check_judging
 from allhours.cli.life_checks import check_lives, what_lives_mean
 from allhours.cli.organisation_schema import DAYS
 from allhours.cli.people_checks import check_people
 from allhours.cli.promise_checks import check_promises
 from allhours.cli.references import check_native_ids, check_references, each_handle
 from allhours.cli.shape import check_shape
-from allhours.cli.yaml_lines import Document, Mistake, read
+from allhours.cli.words import shipped
+from allhours.cli.yaml_lines import Document, Mistake, read_all
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
 from allhours.domain.instants import tzdata_version
 from allhours.domain.life import Life
 from allhours.domain.organisation import Account, Organisation, Rule, TestPages, Unit
+from allhours.domain.organisation_json import organisation_to_json
 from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.proof import OPERATIONS
 from allhours.domain.rota import Desk, Need, Rotation, Shift, UnitRota
@@ -57,19 +61,19 @@ def load(files: Sequence[Path], at: datetime, *, connecting: bool = False) -> Lo
     `at` chooses the years whose holidays are laid down, and where the search for double duties begins. While
     `connecting`, native ids may be missing: the network is about to tell them.
     """
-    document = Document()
-    for path in files:
-        document.merge(read(path))
+    document = read_all(files)
     if not document.values:
         return _refused(document)
     broken = check_shape(document)
-    for check in (check_people, check_references, check_promises, check_lives):
+    for check in (check_people, check_references, check_promises, check_lives, check_judging):
         check(document, broken)
     if not connecting:
         check_native_ids(document, broken)
     if document.mistakes:
         return _refused(document)
-    organisation = _organisation(document.values, hashlib.sha256(document.raw).hexdigest()[:12], at)
+    words, written = shipped()
+    revision = hashlib.sha256(document.raw + written).hexdigest()[:12]
+    organisation = _organisation(document.values, words, revision, at)
     warnings = check_duties(document, organisation, at, PROVED_FOR)
     if document.mistakes:
         return _refused(document)
@@ -88,11 +92,16 @@ def _refused(document: Document) -> Loaded:
 def compiled(organisation: Organisation) -> str:
     """Return the text of organisation.json: the same bytes for the same organisation."""
     return (
-        json.dumps(organisation.to_json(), ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n"
+        json.dumps(
+            organisation_to_json(organisation), ensure_ascii=False, separators=(",", ":"), sort_keys=True
+        )
+        + "\n"
     )
 
 
-def _organisation(body: Mapping[str, Any], revision: str, at: datetime) -> Organisation:
+def _organisation(
+    body: Mapping[str, Any], words: Mapping[str, Sequence[str]], revision: str, at: datetime
+) -> Organisation:
     networks = body.get("networks", {})
     sites = {site: _site(site, each, at.year) for site, each in body.get("sites", {}).items()}
     operations = _ladder(body.get("operations_escalation", _OPERATIONS_LADDER), body)
@@ -138,6 +147,10 @@ def _organisation(body: Mapping[str, Any], revision: str, at: datetime) -> Organ
         rest=_rest(body),
         announce_gaps=_announced(body.get("announce_gaps", ("14d", "72h", "24h"))),
         test_pages=_test_pages(body["test_pages"]) if "test_pages" in body else None,
+        word_lists=judging_file.word_lists(body, words),
+        urgent=judging_file.urgent(body),
+        engagement=judging_file.engagement(body),
+        answers=judging_file.answers(body),
     )
 
 
@@ -230,6 +243,7 @@ def _unit(
         accepted_gaps=tuple(
             (moment("UTC", gap["from"]), moment("UTC", gap["until"])) for gap in body.get("accepted_gaps", ())
         ),
+        topics=judging_file.topics(unit, body),
     )
 
 
@@ -329,6 +343,7 @@ def _rule(body: Mapping[str, Any]) -> Rule:
         networks=tuple(body.get("networks", ())),
         priority=body.get("priority", 0),
         ignore=body.get("ignore", False),
+        shadow=body.get("shadow", False),
     )
 
 

@@ -211,9 +211,11 @@ class _References(Checks):
     def rules(self, units: list[str]) -> None:
         """Check that every rule names a unit, can match, and is not hidden by an earlier one."""
         earlier: list[tuple[Place, dict[str, Any]]] = []
+        seen: set[str] = set()
         for place, rule in self.each("rules"):
-            if any(rule["id"] == before["id"] for _, before in earlier):
+            if rule["id"] in seen:
                 self.tell((*place, "id"), f"{rule['id']!r} is the id of an earlier rule: give each its own")
+            seen.add(rule["id"])
             if "unit" in rule:
                 self.is_known((*place, "unit"), rule["unit"], units, "unit")
             elif "priority" not in rule and not rule.get("ignore"):
@@ -225,12 +227,13 @@ class _References(Checks):
                 if fault := fault_of(pattern):
                     self.tell((*place, "patterns", number), f"{pattern!r} {fault}")
             hidden_by = next((before for _, before in earlier if _hides(before, rule)), None)
-            if hidden_by:
+            if hidden_by and not rule.get("shadow"):
                 self.tell(
                     place,
                     f"can never decide: rule {hidden_by['id']!r} before it matches all it does: delete it",
                 )
-            earlier.append((place, rule))
+            if not rule.get("shadow"):
+                earlier.append((place, rule))
 
 
 def _names_of(network: str, name: str, base_url: str | None) -> list[str]:

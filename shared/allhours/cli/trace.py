@@ -79,6 +79,8 @@ def _promises(case: Case) -> Iterator[str]:
     if case.owner:
         since = f" since {case.owner_since:%Y-%m-%d %H:%M} UTC" if case.owner_since else ""
         yield f"owner: {case.owner}{since}"
+    if case.answered_at:
+        yield f"answered: {case.answered_at:%Y-%m-%d %H:%M} UTC"
     for kind, ends_at in sorted(case.due.items(), key=lambda each: each[1]):
         yield f"due: {kind} by {ends_at:%Y-%m-%d %H:%M} UTC"
     for kind, ended_at in case.missed.items():
@@ -93,6 +95,10 @@ def told(notice: Mapping[str, Any]) -> str:
             says = f"{notice['owner_before'] or 'nobody'} → {notice['owner']}, because {notice['reason']}"
         case "case.overdue" | "case.due_soon":
             says = f"{notice['kind']} {notice['due_at']}, with {notice['owner']}"
+        case "case.answered":
+            late = ", later than promised" if notice["late"] else ""
+            says = f"{notice['answered_at']}, {notice['waited'] // 60} min after it began to wait{late}, "
+            says += f"says {notice['by']}"
         case "handover":
             left, joined = (", ".join(map(_seat, notice[side])) or "nobody" for side in ("left", "joined"))
             new, next_due = notice["new"], notice["due_next"][:1]

@@ -16,12 +16,14 @@ import yaml
 from allhours.cli.yaml_mends import mend
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 Place = tuple[str | int, ...]
 """The keys and list positions that lead to a value."""
 
+INCLUDE = "include"
 MOST_BYTES = 1_000_000
 MOST_DEEP = 20  # the schema needs nine
 _CLOCK = re.compile(r"\d{1,2}(?::[0-5]\d)+")
@@ -114,6 +116,29 @@ def read(path: Path) -> Document:
     document.raw = raw
     _Reader(document, str(path)).read(text)
     return document
+
+
+def read_all(files: Iterable[Path]) -> Document:
+    """Read the files together, a later one laid over the earlier, each over those that it includes."""
+    together = Document()
+    for path in files:
+        one = read(path)
+        for name in _included(one):
+            other = read(path.parent / name)
+            if other.values.pop(INCLUDE, None) is not None:
+                other.tell((INCLUDE,), "is for the file that you name, not for one that it includes")
+            together.merge(other)
+        together.merge(one)
+    return together
+
+
+def _included(document: Document) -> list[str]:
+    """Take the names of included files out of a document."""
+    names = document.values.pop(INCLUDE, [])
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return [str(name) for name in names]
+    document.tell((INCLUDE,), "must be a list of files beside this one: `include: [answers.yaml]`")
+    return []
 
 
 class _Reader:

@@ -9,10 +9,15 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from allhours.domain.alike import fingerprint
 from allhours.domain.errors import BadInput
+from allhours.domain.event import unquoted
+from allhours.domain.item import UNKNOWN_AUDIENCE
+from allhours.domain.service_level import FIRST_ANSWER
 
 if TYPE_CHECKING:
     from allhours.domain.item import Item
@@ -25,6 +30,7 @@ Deadlines = Mapping[str, datetime]
 NONE_DUE: Deadlines = MappingProxyType({})
 WINDOW = "window_"
 DESK = "desk:"
+MOST_NAMED = 800  # characters of ids in a case, which with them still fits into one write unit
 WARNED_BEFORE = timedelta(hours=2)  # before a window ends: time enough to answer, and soon enough to matter
 
 
@@ -51,12 +57,19 @@ class Case:
 
     `opened_at` is the network's time of the first post, from which answering times count; duplicates, edits
     and moves never change it (reliability.md I7). `asked_for` are our accounts that the author has addressed
-    so far. `live` counts the posts that are not deleted, `bystanders` those by others than the author;
+    so far. `added` are the ids of the posts after the first, as far as they have room here; the others are in
+    an index. `live` counts the posts that are not deleted, `bystanders` those by others than the author;
     `generation` counts the conversation's cases, of which one at most is open.
 
     `owner` is a member's id, or desk:<id> while it is nobody's in particular. `due` holds the deadlines that
     were not told yet, `missed` the promises that were broken and when they ended; both count from
-    `counted_from` once the case was reopened. `held` says that the customer got a holding answer.
+    `counted_from` once the case was reopened or promoted. `held` says that the customer got a holding answer.
+    `urgent` is the gravest kind of urgency that was told in it, `stance` is must_not where only a person who
+    knows why may answer.
+
+    `alike` is near for cases that ask the same (alike.py). `answered_at` is when somebody first answered,
+    counted as promises are. `language` and `audience`, the author's followers, are kept for one report, which
+    shows whether anybody waits longer for them (`allhours fairness --answers`).
     """
 
     case_id: str
@@ -73,6 +86,7 @@ class Case:
     author_handle: str = ""
     author_name: str = ""
     asked_for: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     state: State = State.OPEN
     closed_at: datetime | None = None
     closed_because: str = ""
@@ -88,6 +102,12 @@ class Case:
     due: Deadlines = field(default_factory=lambda: NONE_DUE)
     missed: Deadlines = field(default_factory=lambda: NONE_DUE)
     held: bool = False
+    urgent: str = ""
+    stance: str = ""
+    alike: str = ""
+    answered_at: datetime | None = None
+    language: str = ""
+    audience: int = UNKNOWN_AUDIENCE
 
     @staticmethod
     def opened(item: Item, route: Route, conversation_key: str, before: Case | None = None) -> Case:
@@ -110,28 +130,27 @@ class Case:
             opened_at=item.created_at,
             priority=route.priority,
             reason=route.reason,
+            alike=fingerprint(item.text),
+            language=item.language,
+            audience=item.audience,
         )
 
     def heard(self, item: Item) -> Case:
         """Return the case with one more post in it."""
         bystander = item.author.author_id != self.author_id
-        named = (
-            self
-            if bystander
-            else replace(
-                self,
-                author_handle=self.author_handle or item.author.handle,
-                author_name=self.author_name or item.author.name,
-            )
-        )
+        added = (*self.added, item.native_id)
         return replace(
-            named,
+            self,
+            author_handle=self.author_handle or ("" if bystander else item.author.handle),
+            author_name=self.author_name or ("" if bystander else item.author.name),
+            alike=self.alike or ("" if bystander else fingerprint(item.text)),
             items=self.items + 1,
             live=self.live + 1,
             bystanders=self.bystanders + bystander,
             asked_for=self.asked_for
             if bystander
             else (*self.asked_for, *(h for h in item.addressed if h not in self.asked_for)),
+            added=added if sum(map(len, added)) <= MOST_NAMED else self.added,
             version=self.version + 1,
         )
 
@@ -158,6 +177,7 @@ class Case:
             closed_because="",
             reopened=self.reopened + 1,
             counted_from=at,
+            answered_at=None,
             due=NONE_DUE,
             missed=NONE_DUE,
         )
@@ -170,21 +190,50 @@ class Case:
         return author_id == self.author_id and self.closed_at is not None and at - self.closed_at <= within
 
     def changed(self) -> Case:
-        """Return the case one version on, for an edit inside it."""
+        """Return the case one version on, when something inside it changed."""
         return replace(self, version=self.version + 1)
+
+    def edited(self, item: Item) -> Case:
+        """Return the case one version on, with other words in one of its posts."""
+        alike = fingerprint(item.text) if item.key == self.first_item else self.alike
+        return replace(self.changed(), alike=alike)
+
+    def expired(self) -> Case:
+        """Return the case one version on, without what may be known no longer than the words in it."""
+        return self.bare().changed()
+
+    def bare(self) -> Case:
+        """Return the case without what it knows of its author beside the id, and of what they said."""
+        return replace(
+            self,
+            author_handle="",
+            author_name="",
+            audience=UNKNOWN_AUDIENCE,
+            alike="",
+            reason=unquoted(self.reason),
+        )
 
     def without_one(self, at: datetime) -> Case:
         """Return the case after a deletion; when nothing of it is left it closes and forgets the name."""
         left = max(0, self.live - 1)
-        gone = replace(self, live=left, version=self.version + 1)
+        gone = replace(self, live=left, alike="", reason=unquoted(self.reason), version=self.version + 1)
         if left:
             return gone
-        nameless = replace(gone, author_handle="", author_name="")
+        nameless = gone.bare()
         if self.state is State.CLOSED:
             return nameless
         return replace(
             nameless, state=State.CLOSED, closed_at=at, closed_because="deleted by its author", due=NONE_DUE
         )
+
+    def names(self, item_key: str) -> bool:
+        """Return whether the case says itself that the item is in it."""
+        return item_key in self.item_keys
+
+    @property
+    def item_keys(self) -> tuple[str, ...]:
+        """Return the keys of the items that the case names, the first one first."""
+        return (self.first_item, *(f"{self.network}#{native_id}" for native_id in self.added))
 
     @property
     def promised_from(self) -> datetime:
@@ -207,15 +256,42 @@ class Case:
     def promised(self, deadlines: Deadlines, *, moved: bool) -> Case:
         """Return the case with what its unit promises for its priority.
 
-        With a risen priority a deadline may only become earlier; another unit has promises of its own. What
-        was missed stays missed and is not promised again.
+        With a risen priority a deadline may only become earlier; another unit has promises of its own, but
+        for the first answer that urgency promised. What was missed stays missed and is not promised again.
         """
         windows = {kind: ends for kind, ends in self.due.items() if kind.startswith(WINDOW)}
-        promises = {kind: ends for kind, ends in deadlines.items() if kind not in self.missed}
-        if not moved:
-            before = {kind: ends for kind, ends in self.due.items() if kind not in windows}
-            promises = before | {kind: min(ends, before.get(kind, ends)) for kind, ends in promises.items()}
+        settled = {*self.missed, *([FIRST_ANSWER] if self.answered_at else ())}
+        promises = {kind: ends for kind, ends in deadlines.items() if kind not in settled}
+        before = {
+            kind: ends
+            for kind, ends in self.due.items()
+            if kind not in windows and (not moved or (self.urgent and kind == FIRST_ANSWER))
+        }
+        promises = before | {kind: min(ends, before.get(kind, ends)) for kind, ends in promises.items()}
         return replace(self, due={**promises, **windows})
+
+    def answered(self, at: datetime) -> Case:
+        """Return the case one version on, answered at that instant: its first answer is due no longer.
+
+        Whether the promise was kept goes by the answer, not by when we were told of it.
+        """
+        missed = dict(self.missed)
+        ends = self.due.get(FIRST_ANSWER) or missed.pop(FIRST_ANSWER, None)
+        if ends and at > ends:
+            missed[FIRST_ANSWER] = ends
+        return replace(
+            self,
+            answered_at=min(at, self.answered_at or at),
+            due={kind: until for kind, until in self.due.items() if kind != FIRST_ANSWER},
+            missed=missed,
+            version=self.version + 1,
+        )
+
+    def to_be_answered_by(self, until: datetime) -> Case:
+        """Return the case with an answer promised by then, or sooner; not again once it was missed."""
+        if FIRST_ANSWER in self.missed:
+            return self
+        return replace(self, due={**self.due, FIRST_ANSWER: min(until, self.due.get(FIRST_ANSWER, until))})
 
     def windowed(self, said_at: datetime, windows: Iterable[timedelta], at: datetime) -> Case:
         """Return the case with the network's windows after the author's private post, but for those over."""
@@ -259,11 +335,13 @@ def window_kind(length: timedelta) -> str:
 
 _DEADLINES = ("due", "missed")
 _USUAL = {each.name: NONE_DUE if each.name in _DEADLINES else each.default for each in fields(Case)}
+_values = attrgetter(*_USUAL)
 
 
 def case_to_json(case: Case) -> dict[str, Any]:
     """Return the case as its row keeps it; what is usual is left out."""
-    body = {name: value for name, usual in _USUAL.items() if (value := getattr(case, name)) != usual}
+    both = zip(_USUAL.items(), _values(case), strict=True)
+    body = {name: value for (name, usual), value in both if value != usual}
     body |= {name: value.isoformat() for name, value in body.items() if isinstance(value, datetime)}
     body |= {
         name: {kind: at.isoformat() for kind, at in body[name].items()} for name in _DEADLINES if name in body
@@ -275,13 +353,14 @@ def case_from_json(body: Mapping[str, Any]) -> Case:
     """Return the case that `case_to_json` wrote."""
     try:
         known = dict(body)
-        for name in ("opened_at", "closed_at", "owner_since", "counted_from"):
+        for name in ("opened_at", "closed_at", "owner_since", "counted_from", "answered_at"):
             if name in known:
                 known[name] = _instant(known[name])
         for name in _DEADLINES:
             known[name] = {kind: _instant(at) for kind, at in known.get(name, NONE_DUE).items()}
         known["state"] = State(known.get("state", State.OPEN))
-        known["asked_for"] = tuple(known.get("asked_for", ()))
+        for name in ("asked_for", "added"):
+            known[name] = tuple(known.get(name, ()))
         return Case(**known)
     except (AttributeError, KeyError, TypeError, ValueError) as wrong:
         message = f"the row of case {body.get('case_id', '?')} is not one of ours ({type(wrong).__name__})"

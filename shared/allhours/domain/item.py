@@ -13,6 +13,7 @@ from allhours.domain.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+UNKNOWN_AUDIENCE = -1  # of an author whose network tells nobody, or tells it only when asked
 NO_ANSWER_NEEDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -69,6 +70,9 @@ class Item:
     what the network's reply call will ask for beyond the id (Bluesky: root and parent with their cids).
     `rating` is that of a review, 1 (worst) to 5 stars, and 0 for anything else. `heard_by` is `webhook` or
     `poll` where the network has both, for counting what one of them misses; it is on the way only, not kept.
+
+    `audience` is how many followers the network says the author has, where it says so unasked. It is for one
+    report, which shows that it makes no difference; what judges a post is not given it (judgement.py).
     """
 
     network: str
@@ -92,6 +96,7 @@ class Item:
     answer_needs: Mapping[str, str] = field(default_factory=lambda: NO_ANSWER_NEEDS)
     masked: tuple[str, ...] = ()
     heard_by: str = ""
+    audience: int = UNKNOWN_AUDIENCE
 
     @property
     def key(self) -> str:
@@ -159,6 +164,8 @@ def item_to_json(item: Item) -> dict[str, Any]:
         body["version"] = item.version
     if item.rating:
         body["rating"] = item.rating
+    if item.audience >= 0:
+        body["audience"] = item.audience
     if item.visibility is not Visibility.PUBLIC:
         body["visibility"] = item.visibility.value
     body.update({name: value for name in _OPTIONAL if (value := getattr(item, name))})
@@ -193,6 +200,7 @@ def item_from_json(body: object) -> Item:
             change=Change(body.get("change", Change.SAID)),
             version=int(body.get("version", 0)),
             rating=int(body.get("rating", 0)),
+            audience=int(body.get("audience", UNKNOWN_AUDIENCE)),
             visibility=Visibility(body.get("visibility", Visibility.PUBLIC)),
             text=str(body.get("text", "")),
             language=str(body.get("language", "")),

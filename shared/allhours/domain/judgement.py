@@ -7,6 +7,7 @@ either, but for our own.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 NOBODY = "none"
 """The topic of a post that is no unit's business."""
+
+AT_NAME = re.compile(r"@[\w.-]*\w(?:@[\w.-]*\w)?")
+"""A handle in a text, on one server or on many."""
+
+_IN_A_PLACE_OF_OURS = frozenset({Kind.COMMENT, Kind.MESSAGE, Kind.REVIEW})
 
 TOPICS = (
     "cards",
@@ -61,7 +67,7 @@ class Said:
             kind=item.kind,
             visibility=item.visibility,
             rating=item.rating,
-            to_us=bool(item.addressed),
+            to_us=bool(item.addressed) or item.kind in _IN_A_PLACE_OF_OURS,
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from allhours.domain.case import owner_of
 from allhours.domain.priority import URGENT
+from allhours.domain.service_level import FIRST_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,6 +107,24 @@ def assigned(organisation: Organisation, case: Case, before: str, because: str, 
         case.unit,
         at,
         {**_of_case(case), "owner_before": before, "reason": because},
+    )
+
+
+def answered(organisation: Organisation, case: Case, answered_at: datetime, by: str, at: datetime) -> Notice:
+    """Tell that a customer has had an answer; `late` says that it was promised for before."""
+    return to_unit(
+        f"case.answered#{case.case_id}#{case.version}",
+        "case.answered",
+        organisation,
+        case.unit,
+        at,
+        {
+            **_of_case(case),
+            "by": by,
+            "answered_at": _instant(answered_at),
+            "waited": max(0, int((answered_at - case.promised_from).total_seconds())),
+            "late": FIRST_ANSWER in case.missed,
+        },
     )
 
 

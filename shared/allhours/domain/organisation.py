@@ -1,35 +1,31 @@
-"""The organisation: units, accounts, handles, rules and rota, as the reviewed file says.
-
-Compiled to JSON for the functions.
-"""
+"""The organisation: units, accounts, handles, rules and rota, as the reviewed file says."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from allhours.domain.changes import absences_of, overrides_of
-from allhours.domain.errors import BadInput
-from allhours.domain.escalation import Step
-from allhours.domain.handle import Handle
+from allhours.domain.engagement import POLICIES, Policy
 from allhours.domain.life import Life
-from allhours.domain.people import Certificate, Leave, Member, Site
+from allhours.domain.people import Member, Site
 from allhours.domain.rota import Rota, UnitRota, compile_rota, pool
-from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
-from allhours.domain.service_level import ServiceLevel
+from allhours.domain.urgency import NO_KINDS, UrgentKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from allhours.domain.changes import Change
+    from allhours.domain.escalation import Step
+    from allhours.domain.handle import Handle
     from allhours.domain.segments import Segment
+    from allhours.domain.service_level import ServiceLevel
 
-__all__ = ["Account", "Member", "OnDuty", "Organisation", "Rule", "Unit", "organisation_from_json"]
+__all__ = ["Account", "AnswerCard", "Member", "OnDuty", "Organisation", "Rule", "Unit"]
 
-FORMAT = 2  # of the compiled file; a function refuses any other, so code and rota are deployed together
 _DAY = 86_400  # seconds; a look-up compiles from a day before to two days after, and keeps it
 _AHEAD = 400 * _DAY  # as far as the rota is proved, it is looked for who is on duty next
 
@@ -52,7 +48,7 @@ class Rule:
 
     `words` are whole words or phrases in lower case, matched without regard to case and accents; `patterns`
     are regular expressions checked for linear shape; `languages` and `networks` narrow. `unit` may be "" for
-    a rule that only raises the priority.
+    a rule that only raises the priority. In `shadow` it changes nothing, and it is told what it would have.
     """
 
     rule_id: str
@@ -64,6 +60,7 @@ class Rule:
     networks: tuple[str, ...] = ()
     priority: int = 0
     ignore: bool = False
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,8 @@ class Unit:
     Everybody on duty must have the `certificates` and `languages`. At a handover the cases of those who leave
     go to the next owner (`move`) or back to the desk (`queue`). `holding_answer` is what a customer may be
     told while nobody is there, by language; {time} is when somebody is. `accepted_gaps` are UTC seconds
-    [start, end) in which nobody, or too few, need be on duty.
+    [start, end) in which nobody, or too few, need be on duty. `topics` are what a model may find posts to be
+    about that belong here; the one of its own name where the file names none.
     """
 
     unit_id: str
@@ -89,6 +87,19 @@ class Unit:
     holding_answer: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     service_levels: tuple[ServiceLevel, ...] = ()
     accepted_gaps: tuple[tuple[int, int], ...] = ()
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCard:
+    """A page of ours that answers what many ask; `says` is how they ask, `topics` where it is suggested."""
+
+    card_id: str
+    unit: str
+    title: str
+    url: str
+    says: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +143,8 @@ class Organisation:
     """The whole reviewed file, checked and compiled; `revision` is the digest of its text.
 
     `escalation` is each unit's ladder, and that of pages about the system itself under `operations`.
+    `word_lists` are the shipped ones with the file's own, by name; `urgent` and `engagement` say what holds
+    for each kind and policy, `answers` are the answer cards by id.
     """
 
     name: str
@@ -152,6 +165,10 @@ class Organisation:
     rest: int = 39_600  # seconds; 11 hours a day, Directive 2003/88/EC, article 3
     announce_gaps: tuple[int, ...] = (1_209_600, 259_200, 86_400, 0)  # seconds before a gap begins
     test_pages: TestPages | None = None
+    word_lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    urgent: Mapping[str, UrgentKind] = field(default_factory=lambda: NO_KINDS)
+    engagement: Mapping[str, Policy] = field(default_factory=lambda: POLICIES)
+    answers: Mapping[str, AnswerCard] = field(default_factory=lambda: MappingProxyType({}))
     changes: tuple[Change, ...] = ()  # in force now; they are no part of the file
 
     @cached_property
@@ -193,6 +210,16 @@ class Organisation:
             return preferred
         there = (name for name in accounts if any(h.network == network for h in self.accounts[name].handles))
         return next(there, accounts[0] if accounts else preferred if preferred in self.accounts else "")
+
+    @cached_property
+    def _by_topic(self) -> Mapping[str, str]:
+        return {
+            topic: unit.unit_id for unit in self.units.values() for topic in unit.topics or (unit.unit_id,)
+        }
+
+    def unit_of(self, topic: str) -> str:
+        """Return the unit that takes what is about a topic; "" where none does."""
+        return self._by_topic.get(topic, "")
 
     def life_of(self, network: str) -> Life:
         """Return where a network is in its life with us."""
@@ -305,100 +332,6 @@ class Organisation:
         working = {duty.member for unit in self.units for duty in self.segment(unit, at).duties}
         return tuple(sorted(members, key=lambda member: member not in working))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the compiled file; equal organisations give equal JSON."""
-        return {
-            "format": FORMAT,
-            "name": self.name,
-            "revision": self.revision,
-            "tzdata": self.tzdata,
-            "fallback_unit": self.fallback_unit,
-            "members": [
-                {
-                    "id": m.member_id,
-                    "name": m.name,
-                    "zone": m.zone,
-                    "contact": dict(m.contact),
-                    "site": m.site,
-                    "languages": list(m.languages),
-                    "certificates": [[c.certificate_id, c.valid_until] for c in m.certificates],
-                    "leave": [[away.start, away.end, away.reason] for away in m.leave],
-                    "units_at_once": m.units_at_once,
-                }
-                for m in self.members.values()
-            ],
-            "units": [
-                {
-                    "id": u.unit_id,
-                    "title": u.title,
-                    "accounts": list(u.accounts),
-                    "members": list(u.members),
-                    "reopen_within": int(u.reopen_within.total_seconds()),
-                    "rota": unit_rota_to_json(u.rota),
-                    "head": u.head,
-                    "certificates": list(u.certificates),
-                    "languages": list(u.languages),
-                    "handover": u.handover,
-                    "holding_answer": dict(u.holding_answer),
-                    "service_levels": [asdict(level) for level in u.service_levels],
-                    "accepted_gaps": [list(gap) for gap in u.accepted_gaps],
-                }
-                for u in self.units.values()
-            ],
-            "accounts": [
-                {
-                    "id": a.account_id,
-                    "unit": a.unit,
-                    "general": a.general,
-                    "handles": [
-                        {
-                            "network": h.network,
-                            "handle": h.handle,
-                            "base_url": h.base_url,
-                            "native_id": h.native_id,
-                            "listen": list(h.listen),
-                            "secret": h.secret,
-                            "settings": dict(h.settings),
-                        }
-                        for h in a.handles
-                    ],
-                }
-                for a in self.accounts.values()
-            ],
-            "rules": [
-                {
-                    "id": r.rule_id,
-                    "unit": r.unit,
-                    "words": list(r.words),
-                    "patterns": list(r.patterns),
-                    "hashtags": list(r.hashtags),
-                    "languages": list(r.languages),
-                    "networks": list(r.networks),
-                    "priority": r.priority,
-                    "ignore": r.ignore,
-                }
-                for r in self.rules
-            ],
-            "silent_after": {name: int(after.total_seconds()) for name, after in self.silent_after.items()},
-            "retention": int(self.retention.total_seconds()),
-            "daily_budgets": dict(self.daily_budgets),
-            "lives": {name: life.value for name, life in self.lives.items()},
-            "escalation": {unit: [asdict(step) for step in steps] for unit, steps in self.escalation.items()},
-            "sites": [
-                {
-                    "id": s.site_id,
-                    "zone": s.zone,
-                    "country": s.country,
-                    "holidays": [day.isoformat() for day in sorted(s.holidays)],
-                }
-                for s in self.sites.values()
-            ],
-            "company_duty": self.company_duty,
-            "rest": self.rest,
-            "announce_gaps": list(self.announce_gaps),
-            "test_pages": asdict(self.test_pages) if self.test_pages else None,
-        }
-
 
 def _tells(window: Rota, now: int) -> bool:
     """Tell whether a window has the answer for an instant; a gap in it must not be cut short by its edge."""
@@ -407,111 +340,3 @@ def _tells(window: Rota, now: int) -> bool:
     segment = window.who(now)
     is_whole = window.start < segment.start and segment.end < window.end
     return bool(segment.duties) or is_whole or window.end - now >= _AHEAD
-
-
-def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
-    """Return the organisation that `to_json` wrote.
-
-    `BadInput` tells to compile it again when the format is another.
-    """
-    if body.get("format") != FORMAT:
-        found = body.get("format")
-        message = f"the organisation is compiled in format {found!r}, not {FORMAT}: deploy both together"
-        raise BadInput(message)
-    return Organisation(
-        name=body["name"],
-        revision=body["revision"],
-        tzdata=body["tzdata"],
-        fallback_unit=body["fallback_unit"],
-        members={
-            m["id"]: Member(
-                member_id=m["id"],
-                name=m["name"],
-                zone=m["zone"],
-                contact=MappingProxyType(m["contact"]),
-                site=m["site"],
-                languages=tuple(m["languages"]),
-                certificates=tuple(
-                    Certificate(certificate_id=name, valid_until=until) for name, until in m["certificates"]
-                ),
-                leave=tuple(Leave(start=start, end=end, reason=reason) for start, end, reason in m["leave"]),
-                units_at_once=m["units_at_once"],
-            )
-            for m in body["members"]
-        },
-        units={
-            u["id"]: Unit(
-                unit_id=u["id"],
-                title=u["title"],
-                accounts=tuple(u["accounts"]),
-                members=tuple(u["members"]),
-                reopen_within=timedelta(seconds=u["reopen_within"]),
-                rota=unit_rota_from_json(u["rota"]),
-                head=u["head"],
-                certificates=tuple(u["certificates"]),
-                languages=tuple(u["languages"]),
-                handover=u["handover"],
-                holding_answer=MappingProxyType(u["holding_answer"]),
-                service_levels=tuple(ServiceLevel(**level) for level in u["service_levels"]),
-                accepted_gaps=tuple((start, end) for start, end in u["accepted_gaps"]),
-            )
-            for u in body["units"]
-        },
-        accounts={
-            a["id"]: Account(
-                account_id=a["id"],
-                unit=a["unit"],
-                general=a["general"],
-                handles=tuple(_handle(a, h) for h in a["handles"]),
-            )
-            for a in body["accounts"]
-        },
-        rules=tuple(
-            Rule(
-                rule_id=r["id"],
-                unit=r["unit"],
-                words=tuple(r["words"]),
-                patterns=tuple(r["patterns"]),
-                hashtags=tuple(r["hashtags"]),
-                languages=tuple(r["languages"]),
-                networks=tuple(r["networks"]),
-                priority=r["priority"],
-                ignore=r["ignore"],
-            )
-            for r in body["rules"]
-        ),
-        silent_after={name: timedelta(seconds=after) for name, after in body["silent_after"].items()},
-        retention=timedelta(seconds=body["retention"]),
-        daily_budgets=MappingProxyType(dict(body.get("daily_budgets", {}))),
-        lives=MappingProxyType({name: Life(life) for name, life in body.get("lives", {}).items()}),
-        escalation=MappingProxyType(
-            {unit: tuple(Step(**step) for step in steps) for unit, steps in body["escalation"].items()}
-        ),
-        sites={
-            s["id"]: Site(
-                site_id=s["id"],
-                zone=s["zone"],
-                country=s["country"],
-                holidays=frozenset(date.fromisoformat(day) for day in s["holidays"]),
-            )
-            for s in body["sites"]
-        },
-        company_duty=body["company_duty"],
-        rest=body["rest"],
-        announce_gaps=tuple(body["announce_gaps"]),
-        test_pages=TestPages(**body["test_pages"]) if body["test_pages"] else None,
-    )
-
-
-def _handle(account: Mapping[str, Any], body: Mapping[str, Any]) -> Handle:
-    return Handle(
-        network=body["network"],
-        account=account["id"],
-        unit=account["unit"],
-        handle=body["handle"],
-        base_url=body["base_url"],
-        native_id=body["native_id"],
-        listen=tuple(body["listen"]),
-        secret=body["secret"],
-        settings=MappingProxyType(body["settings"]),
-    )

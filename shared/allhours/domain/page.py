@@ -1,4 +1,7 @@
-"""A page calls a person: what happened, to whom it matters, what to do. Never a customer's words."""
+"""A page calls a person: what happened, to whom it matters, what to do.
+
+Of a customer's words, masked as they are, it has those alone that a list or rule of ours names as urgent.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class Why(StrEnum):
 class Page:
     """One call to a person; `page_id` is the same for the same cause, so a cause pages once.
 
-    `about` names the pages that a bundle stands for, oldest first.
+    `about` names the pages that a bundle stands for, oldest first; `also` are called beside the ladder.
     """
 
     page_id: str
@@ -57,6 +60,7 @@ class Page:
     story: str
     at: datetime
     about: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -64,27 +68,38 @@ class Page:
         return self.severity in {"critical", "test"} or bool(self.about)
 
 
-def urgent(case: Case, duty: OnDuty, because: str, at: datetime) -> Page:
-    """Call the person on duty to an urgent case."""
+def urgent(
+    case: Case,
+    duty: OnDuty,
+    because: str,
+    at: datetime,
+    *,
+    protocol: str = "",
+    cause: str = "",
+    also: tuple[str, ...] = (),
+) -> Page:
+    """Call the person on duty to an urgent case, and `also` those who are called at once beside the ladder.
+
+    It is sent once for a `cause`, which is the unit if nothing else: the next unit is called as well.
+    """
+    do = f"{'Keep to the protocol' if protocol else 'Answer now'}: case {case.case_id} on {case.network}"
     return Page(
-        page_id=f"urgent#{case.case_id}#{case.reopened}",
+        page_id=f"urgent#{case.case_id}#{case.reopened}#{cause or duty.unit}",
         why=Why.URGENT,
         severity="critical",
-        unit=case.unit,
+        unit=duty.unit,
         member=duty.person,
-        sms=_sms(
-            f"URGENT {case.unit}, {duty.person}",
-            because,
-            f"Answer now: case {case.case_id} on {case.network}",
-        ),
-        subject=f"Urgent case for {case.unit} on {case.network}",
+        sms=_sms(f"URGENT {duty.unit}, {duty.person}", because, do),
+        subject=f"Urgent case for {duty.unit} on {case.network}",
         story=(
             f"An urgent post on {case.network} is in case {case.case_id}.\n"
             f"Why: {because}.\nUnit: {case.unit}, account {case.account} ({case.reason}).\n"
             f"On duty: {duty.person} ({duty.because}).\nFirst said at {case.opened_at:%Y-%m-%d %H:%M} UTC.\n"
-            f"Do: answer it from the unit's inbox; `allhours trace {case.case_id}` shows all that happened."
+            + (f"Protocol: {protocol}\n" if protocol else "")
+            + f"Do: answer it from the unit's inbox; `allhours trace {case.case_id}` shows all that happened."
         ),
         at=at,
+        also=also,
     )
 
 
@@ -419,7 +434,10 @@ def page_notice(
 
 def page_to_json(page: Page) -> dict[str, Any]:
     """Return the page as its row keeps it."""
-    return {**asdict(page), "at": page.at.isoformat()}
+    body = {**asdict(page), "at": page.at.isoformat()}
+    if not page.also:
+        del body["also"]
+    return body
 
 
 def page_from_json(body: Mapping[str, Any]) -> Page:
@@ -429,5 +447,6 @@ def page_from_json(body: Mapping[str, Any]) -> Page:
         "why": Why(body["why"]),
         "at": datetime.fromisoformat(body["at"]),
         "about": tuple(body.get("about", ())),
+        "also": tuple(body.get("also", ())),
     }
     return Page(**values)

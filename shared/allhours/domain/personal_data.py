@@ -1,8 +1,9 @@
 """Mask personal data before anything durable: the guard at the door.
 
 `mask` folds what a reader's eye folds (fullwidth and Arabic-Indic digits, typographic dashes and spaces,
-invisible characters), asks every detector in `detectors.DETECTORS`, and puts a short mask in place of each
-span. Masks are walls: no detector reads one or looks across one, so masking twice is masking once.
+invisible characters, digits in words), asks every detector in `detectors.DETECTORS`, and puts a short mask
+in place of each span. Masks are walls: no detector reads one or looks across one, so masking twice is masking
+once. docs/guard.md tells what is masked, and why.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from allhours.domain.detectors import DETECTORS, Hit
+from allhours.domain.detectors import DETECTORS, NAMES, Hit
+from allhours.domain.detectors.spoken import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,25 +25,37 @@ class Masked:
     found: tuple[str, ...]
 
 
-_WORTH_A_LOOK = re.compile(r"\d|[^\x00-\x7f]|@|\bat\b|[\[({<] ?at\b", re.IGNORECASE)
 _ROUNDS = 4  # people's posts need two; a text in which each mask uncovers another hit goes as one piece
-_SUREST_FIRST = ("iban", "card", "e-mail", "phone")
-_MASK = re.compile(r"\[(?:card …[0-9]{4}|iban …[0-9A-Z]{4}|phone …[0-9]{2}|e-mail)\]")
+_MASK = re.compile(rf"\[(?:{'|'.join(map(re.escape, NAMES))})(?: …[0-9A-Z]{{2,4}})?\]")
+_SURENESS = {name: place for place, name in enumerate(NAMES)}
 
 
 def mask(text: str) -> Masked:
     """Replace personal data by masks such as `[card …1111]`; every other character stays as it is."""
-    if not _WORTH_A_LOOK.search(text):
+    hits = spans(text)
+    if not hits:
         return Masked(text=text, found=())
-    folded, offsets = _fold(text)
-    hits = _hits(folded)
     pieces, done = [], 0
     for hit in hits:
-        start = offsets[hit.start] if offsets else hit.start
-        end = offsets[hit.end - 1] + 1 if offsets else hit.end
-        pieces += [text[done:start], f"[{hit.name} …{hit.shown}]" if hit.shown else f"[{hit.name}]"]
-        done = end
+        pieces += [text[done : hit.start], f"[{hit.name} …{hit.shown}]" if hit.shown else f"[{hit.name}]"]
+        done = hit.end
     return Masked(text="".join([*pieces, text[done:]]), found=tuple(hit.name for hit in hits))
+
+
+def spans(text: str) -> list[Hit]:
+    """Return what `mask` masks, in order, without overlaps, by its places in `text`."""
+    folded, offsets = _fold(text)
+    hits = _hits(folded)
+    if not offsets:
+        return hits
+    return [replace(hit, start=offsets[hit.start], end=_end(text, offsets[hit.end - 1] + 1)) for hit in hits]
+
+
+def _end(text: str, end: int) -> int:
+    """Return the end with the marks that belong to the last character, as a keycap's frame does."""
+    while end < len(text) and unicodedata.category(text[end]) in {"Mn", "Me"}:
+        end += 1
+    return end
 
 
 def _hits(folded: str) -> list[Hit]:
@@ -51,15 +65,48 @@ def _hits(folded: str) -> list[Hit]:
     for rounds_left in range(_ROUNDS, -1, -1):
         searched, stretches = stretches, []
         for start, end in searched:
-            stretch = folded[start:end]
-            found = _merged([hit for detector in DETECTORS for hit in detector(stretch)])
+            found = _found(folded[start:end])
             if found and not rounds_left:
-                found = [replace(found[0], start=0, end=len(stretch))]
+                found = [replace(found[0], start=0, end=end - start)]
             if found:
                 moved = [replace(hit, start=hit.start + start, end=hit.end + start) for hit in found]
                 hits += moved
                 stretches += _between([(hit.start, hit.end) for hit in moved], start, end)
     return sorted(hits, key=lambda hit: hit.start)
+
+
+def _found(stretch: str) -> list[Hit]:
+    """Ask the detectors about one stretch without masks."""
+    lower = _lower(stretch)
+    hits = _asked(lower)
+    if reading := read(lower):
+        text, starts, ends = reading
+        hits += [replace(hit, start=starts[hit.start], end=ends[hit.end - 1]) for hit in _asked(text)]
+    return _merged(hits)
+
+
+def _asked(text: str) -> list[Hit]:
+    detectors = DETECTORS if _DIGIT.search(text) else _WITHOUT_DIGITS
+    return [hit for detector in detectors if _hinted(detector.hints, text) for hit in detector.find(text)]
+
+
+_DIGIT = re.compile("[0-9]")
+_WITHOUT_DIGITS = tuple(detector for detector in DETECTORS if not detector.digits)
+
+
+def _hinted(hints: tuple[str, ...], text: str) -> bool:
+    for hint in hints:
+        if hint in text:
+            return True
+    return not hints
+
+
+def _lower(text: str) -> str:
+    """Return `text` in lower case, every character in its place."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(small if len(small := character.lower()) == 1 else character for character in text)
 
 
 def _between(walls: list[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
@@ -74,7 +121,7 @@ def _merged(hits: list[Hit]) -> list[Hit]:
     merged: list[Hit] = []
     for hit in sorted(hits, key=lambda hit: hit.start):
         if merged and hit.start < merged[-1].end:
-            name_giver = min(merged[-1], hit, key=lambda each: _SUREST_FIRST.index(each.name))
+            name_giver = min(merged[-1], hit, key=lambda each: _SURENESS[each.name])
             merged[-1] = replace(name_giver, start=merged[-1].start, end=max(merged[-1].end, hit.end))
         else:
             merged.append(hit)
@@ -96,6 +143,9 @@ def _fold(text: str) -> tuple[str, list[int]]:
     return folded, [place for place, character in enumerate(text) if folds.get(character, character)]
 
 
+_DOTS = dict.fromkeys("·•∙。｡\u2024\u2027", ".")
+
+
 @lru_cache(maxsize=4096)
 def _folded(character: str) -> str:
     """Return the one character that a reader takes this for, nothing if it is invisible."""
@@ -105,7 +155,7 @@ def _folded(character: str) -> str:
     if category == "Pd":
         return "-"
     plain = unicodedata.normalize("NFKC", character)
-    decimal = unicodedata.decimal(plain, None) if len(plain) == 1 else None
-    if decimal is not None:
-        return str(decimal)
-    return {"·": ".", "•": ".", "∙": "."}.get(plain, plain if len(plain) == 1 else character)
+    digit = unicodedata.digit(plain[0], None) if len(plain) == 1 else None
+    if digit is not None:
+        return str(digit)
+    return _DOTS.get(plain, plain if len(plain) == 1 else character)

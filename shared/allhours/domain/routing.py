@@ -2,174 +2,152 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any
 
-from allhours.domain.item import Item, Visibility
-from allhours.domain.priority import NORMAL, URGENT
-from allhours.domain.word_lists import folded
+from allhours.domain.classifier import UNSURE
+from allhours.domain.engagement import CASE, MUST, MUST_NOT
+from allhours.domain.judgement import NOBODY
+from allhours.domain.priority import NO_ACTION, NORMAL
+from allhours.domain.triage import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from allhours.domain.case import Case
-    from allhours.domain.organisation import Organisation, Rule
+    from allhours.domain.organisation import Organisation
+    from allhours.domain.urgency import Urgent
+
+_SHOWN = 3  # words of a list, and topics, that a reason or a record names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guess:
-    """What a classifier thinks: a unit and how sure it is, from 0 to 1."""
-
-    unit: str
-    sure: float
-    because: str
-
-
-class Classifier(Protocol):
-    """The port for a trained judge; it sees the masked text and its language, never who wrote it."""
-
-    def __call__(self, text: str, language: str, /) -> Guess | None:
-        """Return a guess, or None to pass."""
-        ...
-
-
-def no_classifier(_text: str, _language: str, /) -> Guess | None:
-    """Pass on every text: rules only."""
-    return None
+_NO_VERDICT = Verdict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where an item goes and why; `step` is the rung of the ladder, `reason` the sentence for people."""
+    """Where an item goes and why; `step` is the rung of the ladder, `reason` the sentence for people.
+
+    `shadow` is where it would have gone with the rules in shadow, and nothing where that is the same.
+    """
 
     unit: str
     account: str
     step: str
     reason: str
     priority: int = NORMAL
-    urgent_because: str = ""
-    ignore: bool = False
+    verdict: Verdict = _NO_VERDICT
+    shadow: Mapping[str, Any] | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """A rule that fired, and what of the rule's own words fired it."""
-
-    rule: Rule
-    by: str
-
-
-_HASHTAG = re.compile(r"#(\w+)")
-_RUN = re.compile(r"\w+")
-
-
-class Rules:
-    """The organisation's rules, compiled once per organisation."""
-
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
-        """Compile words to one expression a rule, tried on texts in which one of them could begin."""
-        self._rules = [
-            (
-                rule,
-                _words(rule.words),
-                _beginnings(rule.words),
-                tuple(re.compile(pattern, re.IGNORECASE) for pattern in rule.patterns),
-            )
-            for rule in rules
-        ]
-
-    def matching(self, item: Item) -> Iterator[Match]:
-        """Yield the rules that hold for the item, in the file's order."""
-        text = folded(item.text)
-        said = frozenset(_RUN.findall(text)) | {""}
-        tags = frozenset(_HASHTAG.findall(text)) if "#" in text else frozenset[str]()
-        for rule, words, beginnings, patterns in self._rules:
-            if rule.languages and item.language.split("-")[0].casefold() not in rule.languages:
-                continue
-            if rule.networks and item.network not in rule.networks:
-                continue
-            if by := _fired(rule, None if said.isdisjoint(beginnings) else words, patterns, text, tags):
-                yield Match(rule=rule, by=by)
-
-
-def _fired(
-    rule: Rule,
-    words: re.Pattern[str] | None,
-    patterns: tuple[re.Pattern[str], ...],
-    text: str,
-    tags: frozenset[str],
-) -> str:
-    if words is not None and (found := words.search(text)):
-        return f"“{found.group()}”"
-    if tag := next((tag for tag in rule.hashtags if tag in tags), ""):
-        return f"#{tag}"
-    if place := next((place for place, pattern in enumerate(patterns, 1) if pattern.search(text)), 0):
-        return f"pattern {place}"
-    if not (rule.words or rule.hashtags or rule.patterns):
-        return "language" if rule.languages else "network"
-    return ""
-
-
-def _words(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    if not words:
-        return None
-    longest_first = sorted({folded(word) for word in words}, key=len, reverse=True)
-    return re.compile(
-        r"(?<!\w)(?:"
-        + "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in longest_first)
-        + r")(?!\w)"
-    )
-
-
-def _beginnings(words: tuple[str, ...]) -> frozenset[str]:
-    """Return each phrase's first run of letters, without which no text has it; "" for one that has none."""
-    runs = (_RUN.search(folded(word)) for word in words)
-    return frozenset(run.group() if run else "" for run in runs)
+    @property
+    def urgent(self) -> Urgent | None:
+        """Return why it cannot wait; None where it can."""
+        return self.verdict.urgent
 
 
 def route(
-    organisation: Organisation, rules: Rules, item: Item, case: Case | None, classifier: Classifier
+    organisation: Organisation,
+    verdict: Verdict,
+    *,
+    network: str,
+    addressed: Sequence[str],
+    case: Case | None,
+    account: str = "",
 ) -> Route:
     """Return the unit, the account and the reason: the first rung that has an answer wins.
 
-    Nothing about the author is read: followers, badge, picture and name cannot matter (DESIGN.md, promise 7).
+    `account` is ours that heard it; what is no case is told to its inbox, if to anybody's.
     """
-    matches = tuple(rules.matching(item))
-    urgent = next((m for m in matches if m.rule.priority == URGENT), None)
-    priority = min((m.rule.priority for m in matches if m.rule.priority), default=NORMAL)
-    unit, account, step, reason = (
-        _addressed(organisation, item, case)
+    way = _routed(organisation, verdict, network, addressed, case, account)
+    if verdict.shadow is None:
+        return way
+    other = _routed(organisation, verdict.shadow, network, addressed, case, account)
+    return Route(
+        unit=way.unit,
+        account=way.account,
+        step=way.step,
+        reason=way.reason,
+        priority=way.priority,
+        verdict=verdict,
+        shadow=_moved(way, other, verdict, case),
+    )
+
+
+def _routed(  # noqa: PLR0917 - private, as `route` asks it
+    organisation: Organisation,
+    verdict: Verdict,
+    network: str,
+    addressed: Sequence[str],
+    case: Case | None,
+    account: str,
+) -> Route:
+    if case is None and verdict.lane != CASE:
+        return _casual(organisation, verdict, network, addressed, account)
+    unit, preferred, step, reason = (
+        _urgent(organisation, verdict)
+        or _addressed(organisation, network, addressed, case)
         or _open_case(organisation, case)
-        or _rule(matches)
-        or _guessed(organisation, classifier, item)
+        or _claimed(verdict)
+        or _engaged(organisation, verdict)
+        or _judged(organisation, verdict)
         or (organisation.fallback_unit, "", "fallback", "no rule matched, so the fallback unit decides")
     )
+    engagement = verdict.engagement
+    if engagement and engagement.lane == CASE and engagement.stance == MUST_NOT and step != "engagement":
+        reason = f"{reason}; {engagement.reason}"
     return Route(
         unit=unit,
-        account=organisation.account_for(unit, item.network, preferred=account),
+        account=organisation.account_for(unit, network, preferred=preferred),
         step=step,
         reason=reason,
-        priority=priority,
-        urgent_because=f"rule {urgent.rule.rule_id}, {urgent.by}" if urgent else "",
-        ignore=case is None
-        and bool(matches)
-        and matches[0].rule.ignore
-        and item.visibility is not Visibility.PRIVATE,
+        priority=verdict.priority,
+        verdict=verdict,
+    )
+
+
+def _casual(
+    organisation: Organisation, verdict: Verdict, network: str, addressed: Sequence[str], account: str
+) -> Route:
+    """Return whose inbox a post that is no case belongs to: the handle's that it names, or that heard it."""
+    named = (organisation.addressed(network, name) for name in addressed)
+    place = next((handle.account for handle in named if handle), account)
+    unit = organisation.accounts[place].unit if place in organisation.accounts else organisation.fallback_unit
+    step, reason = "", ""
+    if verdict.ignored:
+        step, reason = "rule", verdict.ignored.because
+    elif verdict.engagement:
+        step, reason = "engagement", verdict.engagement.reason
+    return Route(
+        unit=unit,
+        account=organisation.account_for(unit, network, preferred=place),
+        step=step,
+        reason=reason,
+        priority=NO_ACTION,
+        verdict=verdict,
     )
 
 
 _Rung = tuple[str, str, str, str]
 
 
-def _addressed(organisation: Organisation, item: Item, case: Case | None) -> _Rung | None:
+def _urgent(organisation: Organisation, verdict: Verdict) -> _Rung | None:
+    """Name the unit that answers this kind of urgency, wherever it was said."""
+    urgent = verdict.urgent
+    if urgent is None or urgent.asks.unit not in organisation.units:
+        return None
+    return urgent.asks.unit, "", "urgent", urgent.because
+
+
+def _addressed(
+    organisation: Organisation, network: str, addressed: Sequence[str], case: Case | None
+) -> _Rung | None:
     """Name the unit whose own handle the author newly addressed.
 
     A general handle, or one asked for before, decides nothing.
     """
     before = case.asked_for if case else ()
-    for name in item.addressed:
-        handle = organisation.addressed(item.network, name)
+    for name in addressed:
+        handle = organisation.addressed(network, name)
         if handle and name not in before and not organisation.accounts[handle.account].general:
             return handle.unit, handle.account, "addressed", f"addressed {handle.handle}"
     return None
@@ -182,18 +160,78 @@ def _open_case(organisation: Organisation, case: Case | None) -> _Rung | None:
     return case.unit, case.account, "case", f"the case is with {case.unit}"
 
 
-def _rule(matches: tuple[Match, ...]) -> _Rung | None:
-    match = next((m for m in matches if m.rule.unit), None)
-    return (match.rule.unit, "", "rule", f"rule {match.rule.rule_id}, {match.by}") if match else None
+def _claimed(verdict: Verdict) -> _Rung | None:
+    match = verdict.claimed
+    return (match.rule.unit, "", "rule", match.because) if match else None
 
 
-def _guessed(organisation: Organisation, classifier: Classifier, item: Item) -> _Rung | None:
-    guess = classifier(item.text, item.language)
-    if guess is None or guess.unit not in organisation.units:
+def _engaged(organisation: Organisation, verdict: Verdict) -> _Rung | None:
+    """Name the unit that looks at what is not simply answered: a legal threat, the press."""
+    engagement = verdict.engagement
+    if engagement is None or engagement.unit not in organisation.units:
         return None
-    return guess.unit, "", "classifier", guess.because
+    return engagement.unit, "", "engagement", engagement.reason
 
 
-def triage(organisation: Organisation, item: Item) -> Route:
-    """Return the route of an item on its own, by the rules, as `allhours triage` shows it."""
-    return route(organisation, Rules(organisation.rules), item, None, no_classifier)
+def _judged(organisation: Organisation, verdict: Verdict) -> _Rung | None:
+    """Name the unit that the model finds the likeliest; in doubt the fallback unit, whose people decide."""
+    opinion = verdict.opinion
+    if opinion is None or not opinion.odds:
+        return None
+    units: dict[str, float] = {}
+    for topic, odds in opinion.odds.items():
+        if unit := organisation.unit_of(topic):
+            units[unit] = units.get(unit, 0.0) + odds
+    unit = max(units, key=lambda each: units[each], default="")
+    likeliest = sorted(opinion.odds, key=lambda topic: -opinion.odds[topic])
+    if not unit or units[unit] < UNSURE:
+        two = ", ".join(f"{_topic(topic)} {opinion.odds[topic]:.0%}" for topic in likeliest[:2])
+        return organisation.fallback_unit, "", "doubt", f"unsure: {two}; people of the fallback unit decide"
+    topic = next(topic for topic in likeliest if organisation.unit_of(topic) == unit)
+    words = "".join(f", “{each}”" for each in tuple(verdict.hits.get(topic, ()))[:_SHOWN])
+    return unit, "", "classifier", f"reads like {_topic(topic)}, {units[unit]:.0%}{words}"
+
+
+def _topic(topic: str) -> str:
+    return "nobody's business" if topic == NOBODY else topic
+
+
+def _moved(way: Route, other: Route, verdict: Verdict, case: Case | None) -> dict[str, Any] | None:
+    """Return what the rules in shadow would have changed; None when nothing."""
+    lane, there = (CASE, CASE) if case else (verdict.lane, other.verdict.lane)
+    if (way.unit, way.priority, lane) == (other.unit, other.priority, there):
+        return None
+    return {
+        "unit": other.unit,
+        "priority": other.priority,
+        "lane": there,
+        "because": "; ".join(match.because for match in verdict.shadow_rules),
+    }
+
+
+def record(organisation: Organisation, way: Route) -> dict[str, Any]:
+    """Return what a decision keeps of its grounds, beside step and reason; what is empty is left out."""
+    verdict, told = way.verdict, dict[str, Any]()
+    if engagement := verdict.engagement:
+        told["policy"] = engagement.policy
+        if engagement.stance != MUST:
+            told["stance"] = engagement.stance
+    if verdict.urgent:
+        told["urgent"] = verdict.urgent.to_json()
+    if opinion := verdict.opinion:
+        told |= {
+            "odds": shown_odds(opinion.odds),
+            "urgent_odds": round(opinion.urgent, 2),
+            "model": opinion.model[:8],
+            "answers": [card for card, _ in opinion.cards if card in organisation.answers],
+        }
+    if way.shadow:
+        told["shadow"] = dict(way.shadow)
+    return {name: value for name, value in told.items() if value}
+
+
+def shown_odds(odds: Mapping[str, float]) -> dict[str, float]:
+    """Return the three likeliest topics and `none`, rounded; what rounds to nothing is left out."""
+    likeliest = sorted((topic for topic in odds if topic != NOBODY), key=lambda topic: -odds[topic])[:_SHOWN]
+    told = {topic: round(odds[topic], 2) for topic in (*likeliest, NOBODY) if topic in odds}
+    return {topic: value for topic, value in told.items() if value}

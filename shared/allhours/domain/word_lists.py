@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 from allhours.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 GAP = "..."
 SHORTEST_STEM = 4  # letters before a star; a shorter one begins half the dictionary
@@ -26,7 +27,20 @@ _GAP_WORDS = 3
 _WORD = re.compile(r"\w+|[.!?]+(?=\s|\Z)|\n+")
 _APOSTROPHES = str.maketrans("", "", "'\u2019\u02bc\u2018`")
 _PART = re.compile(r"\w+\*?(?:\|\w+\*?)*")
+_IS_PLAIN = re.compile(r"[a-z0-9|*.]+(?: [a-z0-9|*.]+)*")
 _END = "."
+_EVERYDAY = frozenset(
+    _WORD.findall(
+        """
+    a about account all an and any are as at bank be been but by can card cant did didnt do does dont
+    for from get got had has have how i if im in is it its ive just me money my no not now of off on one
+    or our out over please so some someone somebody somone still that the their them there they this to
+    up us was we were what when who why will with wont you your app phone back number new wallet credit
+    debit payment
+        """
+    )
+)
+"""Words that so many posts have that it does not pay to look for a phrase because of them."""
 
 
 def folded(text: str) -> str:
@@ -46,55 +60,81 @@ def words_of(text: str) -> list[str]:
 
 
 class WordLists:
-    """Every list of an organisation, ready to be looked for together."""
+    """Every list of an organisation, ready to be looked for together.
+
+    A phrase is filed under its rarest word, and looked for only in a text that has it. There are thousands
+    of phrases and a post meets a few: each is compiled when it is first looked for, so that a cold start does
+    not wait for all. `check_phrase` says beforehand whether it can be.
+    """
 
     def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
-        """Compile each phrase, filed under the words it can begin with; `BadInput` names one that is none."""
-        self._by_word: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-        self._by_stem: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        """File each phrase under the words, one of which a text must have."""
+        self._by_word: dict[str, list[tuple[str, str]]] = {}
+        self._by_stem: dict[str, list[tuple[str, str]]] = {}
         for name, phrases in lists.items():
             for phrase in phrases:
-                first, pattern = _compiled(phrase)
-                for word in first:
-                    files, key = (
-                        (self._by_stem, word[:SHORTEST_STEM]) if word.endswith("*") else (self._by_word, word)
-                    )
-                    files.setdefault(key, []).append((name, pattern))
+                plain = _plain(phrase)
+                filed = (name, plain)
+                for word in (_rarest(plain) if " " in plain else plain).split("|"):
+                    if word[-1:] == "*":
+                        self._by_stem.setdefault(word[:SHORTEST_STEM], []).append(filed)
+                    else:
+                        self._by_word.setdefault(word, []).append(filed)
 
     def hits(self, words: Sequence[str]) -> dict[str, list[str]]:
         """Return for each list that is hit what of the `words_of` a text hit it, in its order."""
-        found: dict[str, list[str]] = {}
-        by_word, by_stem, place = self._by_word, self._by_stem, 0
-        line = ""
-        for word in words:
-            here = by_word.get(word)
-            stems = by_stem.get(word[:SHORTEST_STEM]) if by_stem else None
-            if here or stems:
-                line = line or " ".join(words)
-                for name, pattern in (*(here or ()), *(stems or ())):
-                    if (match := pattern.match(line, place)) and match.group() not in found.get(name, ()):
-                        found.setdefault(name, []).append(match.group())
-            place += len(word) + 1
-        return found
+        by_word, by_stem = self._by_word, self._by_stem
+        wanted = dict[tuple[str, str], None]()
+        for word in dict.fromkeys(words):
+            if word in by_word:
+                wanted |= dict.fromkeys(by_word[word])
+            if word[:SHORTEST_STEM] in by_stem:
+                wanted |= dict.fromkeys(by_stem[word[:SHORTEST_STEM]])
+        if not wanted:
+            return {}
+        line, present = f" {' '.join(words)} ", frozenset(words)
+        places = dict[str, dict[str, int]]()
+        for name, phrase in wanted:
+            if phrase in present:
+                places.setdefault(name, {})[phrase] = line.find(f" {phrase} ")
+            elif match := _pattern(phrase)(line):
+                places.setdefault(name, {}).setdefault(match.group()[1:], match.start())
+        return {name: sorted(said, key=said.__getitem__) for name, said in places.items()}
 
 
-def _compiled(phrase: str) -> tuple[list[str], re.Pattern[str]]:
-    """Return the words a phrase can begin with, and the expression that finds the whole at a word's start."""
-    parts = folded(phrase).translate(_APOSTROPHES).split()
-    if not parts or GAP in (parts[0], parts[-1]):
-        raise BadInput(
-            f"the phrase {phrase!r} begins or ends with {GAP}, or is empty: write the words around it"
-        )
-    expression, between = "", ""
+def _rarest(phrase: str) -> str:
+    """Return the part of a phrase that fewest texts have: no everyday word, few choices, long."""
+    return min(
+        (part for part in phrase.split(" ") if part != GAP),
+        key=lambda part: (not _EVERYDAY.isdisjoint(part.split("|")), -len(part) / (1 + part.count("|"))),
+    )
+
+
+def check_phrase(phrase: str) -> None:
+    """Raise `BadInput` with the reason if the phrase is none."""
+    parts = _plain(phrase).split(" ")
+    if parts == [""] or GAP in (parts[0], parts[-1]):
+        raise BadInput(f"the phrase {phrase!r} begins or ends with {GAP}, or is empty: write words around it")
     for part in parts:
-        if part == GAP:
-            between = rf" (?:\w+ ){{0,{_GAP_WORDS}}}"
-            continue
-        if not _PART.fullmatch(part):
+        if part != GAP and not _PART.fullmatch(part):
             raise BadInput(f"the phrase {phrase!r} has {part!r}: write words, one|another, begin* and {GAP}")
         if any(each.endswith("*") and len(each) <= SHORTEST_STEM for each in part.split("|")):
             raise BadInput(f"the phrase {phrase!r} has {part!r}: {SHORTEST_STEM} letters at least before a *")
-        choices = "|".join(each.replace("*", r"\w*") for each in part.split("|"))
-        expression += (between if expression else "") + f"(?:{choices})"
+
+
+def _plain(phrase: str) -> str:
+    return phrase if _IS_PLAIN.fullmatch(phrase) else " ".join(folded(phrase).translate(_APOSTROPHES).split())
+
+
+@cache
+def _pattern(phrase: str) -> Callable[[str], re.Match[str] | None]:
+    """Return what finds the whole phrase between blanks."""
+    expression, between = "", " "
+    for part in phrase.split(" "):
+        if part == GAP:
+            between = rf" (?:\w+ ){{0,{_GAP_WORDS}}}"
+            continue
+        choices = part.replace("*", r"\w*")
+        expression += f"{between}(?:{choices})" if part != choices or "|" in part else between + part
         between = " "
-    return parts[0].split("|"), re.compile(rf"{expression}(?!\w)")
+    return re.compile(rf"{expression}(?= )").search

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from allhours.domain.budget import Call
 from allhours.domain.errors import AllhoursError, BadInput, Busy
-from allhours.domain.escalation import Climb, begun, climbed, ladder
+from allhours.domain.escalation import Climb, Told, begun, climbed, ladder
 from allhours.domain.page import Why
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ def _climb(called: Called, organisation: Organisation, at: datetime) -> Climb | 
         climb = begun(steps, at)
     now = max(at, climb.started_at)  # whoever handed it back may have a clock that is ahead of ours
     climb, more = climbed(climb, steps, organisation, page.unit, now)
+    if was is None:
+        beside = tuple(one for one in page.also if one not in more)
+        climb = replace(climb, told=(*climb.told, *(Told(member=one, at=now, step=0) for one in beside)))
+        more = (*more, *beside)
     if climb.exhausted and not (was and was.exhausted):  # the end is the clock's to tell, with its notice
         climb = replace(climb, exhausted=False, next_at=climb.started_at)
     return replace(climb, calling=tuple(dict.fromkeys((*climb.calling, *more))))
@@ -160,7 +164,7 @@ def _climb(called: Called, organisation: Organisation, at: datetime) -> Climb | 
 def _recipients(page: Page, climb: Climb | None, at: datetime) -> tuple[str, ...]:
     """Return whom to call; when all steps were passed over just now, those who subscribe to the unit."""
     if climb is None or (not climb.calling and any(one.at >= at for one in climb.passed_over)):
-        return (page.member,)
+        return tuple(dict.fromkeys((page.member, *page.also)))
     return climb.calling
 
 

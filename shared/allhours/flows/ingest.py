@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allhours.domain import page
@@ -109,7 +109,7 @@ def take_in(
             case Item() if not fits(one):
                 letters.append(oversized_letter(one))
             case Item():
-                items.append(replace(guarded(one), heard_by=heard_by) if heard_by else guarded(one))
+                items.append(guarded(one))
             case Skipped():
                 intake.skipped[one.reason] += 1
                 if one.reason.startswith(NEEDS_A_PERSON):
@@ -117,7 +117,7 @@ def take_in(
             case Unreadable():
                 letters.append(unreadable_letter(one))
     if items:
-        queue.put(items)
+        queue.put(items, heard_by=heard_by)
     if letters:
         dead_letters.park(letters, at=at)
     intake.queued += len(items)

@@ -45,8 +45,11 @@ class Cursors(Protocol):
 class ItemQueue(Protocol):
     """The common queue."""
 
-    def put(self, items: Sequence[Item]) -> None:
-        """Queue every item or raise `Busy`: a batch that answers 200 with failures inside has failed."""
+    def put(self, items: Sequence[Item], *, heard_by: str = "") -> None:
+        """Queue every item or raise `Busy`: a batch that answers 200 with failures inside has failed.
+
+        `heard_by` goes with each, see `Item`.
+        """
         ...
 
 
@@ -100,7 +103,7 @@ class Committed:
 
 
 class Records(Protocol):
-    """Items and cases, written in one transaction an item."""
+    """Items and cases; what one item changes is written whole or not at all."""
 
     def read(
         self, item_keys: Sequence[str], conversation_keys: Sequence[str], *, consistent: bool = False
@@ -111,10 +114,11 @@ class Records(Protocol):
         """
         ...
 
-    def commit(self, decision: Decision, *, at: datetime) -> str:
-        """Write item, case and pages together; return one of `Committed`, or raise `Busy`.
+    def commit(self, *decisions: Decision, at: datetime) -> str:
+        """Write items, cases and pages together; return one of `Committed`, or raise `Busy`.
 
-        A page whose cause has paged before is left out, the others are not.
+        No two decisions may touch the same item or case. A page whose cause has paged before is left out, the
+        others are not.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from allhours.domain import page
 from allhours.domain.errors import BadSignature, Busy, Malformed, RateLimited, Refused, Unreachable
@@ -65,8 +65,8 @@ def receive(
         return Response(status=403, body="not signed by the network")
     if not may_read(life).allowed:
         return Response(status=410, body="we listen here no more")
-    if isinstance(push, Addressed):
-        handles = push.addressed(delivery, handles)
+    if issubclass(type(push), Addressed):  # asked of its class, for that is remembered
+        handles = cast("Addressed", push).addressed(delivery, handles)
     try:
         heard = push.unpack(delivery.body, handles, at=at)
     except Refused as error:  # our token, which is needed to fetch it: the network delivers again

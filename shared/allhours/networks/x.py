@@ -110,7 +110,7 @@ capabilities = Capabilities(
     leaves_alone=(
         "OAuth 1.0a tokens: they cannot subscribe to private events",
         "encrypted XChat messages: no API shows their words",
-        "followers, badge and picture: they never enter priority",
+        "badge and picture; followers are for one report, where an event brings them, and for no priority",
         "the activity stream: a function cannot hold it open",
         "quote posts, likes and follows by us: closed to self-serve apps",
         "a link into a direct message: it makes the post cost thirteen times as much",

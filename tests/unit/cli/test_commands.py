@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from allhours.cli.__main__ import COMMANDS, main
-from allhours.domain.organisation import organisation_from_json
+from allhours.domain.judgement import TOPICS
+from allhours.domain.organisation_json import organisation_from_json
 
 TESTS = Path(__file__).resolve().parents[2]
 SMALL = str(TESTS / "organisations" / "small.yaml")
@@ -225,7 +226,7 @@ def test_a_wrong_word_is_told_in_one_line_without_a_traceback(
 
 
 def test_a_file_that_is_no_compiled_organisation_is_told(tmp_path: Path, capsys: Captured) -> None:
-    for body in ("[]", "{", '{"format": 2}', "\x00"):
+    for body in ("[]", "{", '{"format": 3}', "\x00"):
         (tmp_path / "o.json").write_text(body)
         assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
         assert (
@@ -239,7 +240,7 @@ def test_an_organisation_compiled_by_another_version_says_to_deploy_both(
 ) -> None:
     (tmp_path / "o.json").write_text('{"format": 1}')
     assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
-    told = "the organisation is compiled in format 1, not 2: deploy both together"
+    told = "the organisation is compiled in format 1, not 3: deploy both together"
     assert told in capsys.readouterr().err
 
 
@@ -361,11 +362,44 @@ def test_triage_masks_and_names_unit_priority_and_reason(
     typed(monkeypatch, b'{"text": "Stolen! My card 4111 1111 1111 1111 is gone"}\n\n{"text": "hello"}\n')
     assert main(["triage", "--organisation", SMALL, *AT, "--json"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (first["unit"], first["priority"], first["step"]) == ("cards", 1, "rule")
+    assert (first["unit"], first["priority"], first["kind"], first["lane"]) == ("cards", 1, "case", "case")
+    assert first["urgent"]["kind"] in {"rule", "theft", "loss"}
     assert first["text"] == "Stolen! My card [card …1111] is gone"
     assert first["masked"] == ["card"]
     assert "stolen" in first["reason"]
-    assert (second["line"], second["unit"], second["step"]) == (3, "cards", "fallback")
+    assert second["line"] == 3
+    assert (
+        set(first)
+        == set(second)
+        == {
+            *("line", "text", "masked", "unit", "kind", "lane", "engagement", "policy", "priority", "reason"),
+            *("step", "urgent", "urgent_odds", "odds", "answers", "model"),
+        }
+    )
+    assert set(first["odds"]) == set(TOPICS)
+
+
+NOTHING: dict[str, object] = {}
+
+
+def test_triage_takes_what_else_is_known_of_a_post(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    post: dict[str, object] = {"text": "hi", "network": "x", "language": "en", "kind": "review"}
+    post |= {"visibility": "private", "rating": 2}
+    bad: list[dict[str, object]] = [
+        {"kind": "rant"},
+        {"visibility": "secret"},
+        {"rating": 6},
+        {"rating": True},
+        {"rating": "5"},
+    ]
+    broken: dict[str, object] = {"text": "half \ud83d"}
+    lines = [json.dumps(post | one) for one in (NOTHING, *bad, broken)]
+    typed(monkeypatch, "\n".join(lines).encode())
+    assert main(["triage", "--organisation", SMALL, *AT, "--json"]) == 1
+    captured = capsys.readouterr()
+    first, last = map(json.loads, captured.out.splitlines())
+    assert (first["kind"], last["text"], last["line"]) == ("case", "half ?", 7)
+    assert [line.split(": ")[1] for line in captured.err.splitlines()] == [f"line {n}" for n in range(2, 7)]
 
 
 def test_a_malformed_line_is_told_by_its_number_and_the_rest_goes_on(
@@ -392,7 +426,8 @@ def test_rules_see_the_masked_text(monkeypatch: pytest.MonkeyPatch, capsys: Capt
     typed(monkeypatch, b'{"text": "I sent 4111 1111 1111 1111"}\n{"text": "I sent 4111"}\n')
     assert main(["triage", "--organisation", SMALL, *AT, "--json"]) == 0
     steps = [json.loads(line)["step"] for line in capsys.readouterr().out.splitlines()]
-    assert steps == ["fallback", "rule"]
+    assert steps[1] == "rule"
+    assert steps[0] != "rule"
 
 
 def test_a_post_cannot_command_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

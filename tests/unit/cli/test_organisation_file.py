@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from allhours.cli.organisation_file import load
 from allhours.cli.patterns import fault_of
 from allhours.domain.escalation import Step
-from allhours.domain.organisation import TestPages, organisation_from_json
+from allhours.domain.organisation import TestPages
+from allhours.domain.organisation_json import organisation_from_json, organisation_to_json
 from allhours.domain.people import Certificate, Leave
 from allhours.domain.service_level import ServiceLevel
 
@@ -300,7 +301,7 @@ def test_accepted_gaps_are_compiled_with_their_unit(tmp_path: Path) -> None:
     organisation = organisation_in(tmp_path, changed("    title: Cards\n", f"    title: Cards\n    {gap}\n"))
     wanted = ((utc("2027-12-24T18:00Z"), utc("2027-12-24T21:00Z")),)
     assert organisation.units["cards"].accepted_gaps == wanted
-    again = organisation_from_json(json.loads(json.dumps(organisation.to_json())))
+    again = organisation_from_json(json.loads(json.dumps(organisation_to_json(organisation))))
     assert again.units["cards"].accepted_gaps == wanted
 
 
@@ -493,3 +494,27 @@ def test_whatever_stands_anywhere_is_taken_or_told(place: Place, odd: object, wi
         path.write_text(json.dumps(body))  # JSON is YAML
         loaded = load([path], AT)
     assert (loaded.organisation is None) == bool(loaded.mistakes)
+
+
+def test_a_file_is_laid_over_those_that_it_includes(tmp_path: Path) -> None:
+    (tmp_path / "answers.yaml").write_text(
+        "answers:\n  hours: {unit: cards, title: Hours, url: 'https://small.example/hours'}\n", "utf-8"
+    )
+    (tmp_path / "bank.yaml").write_text(f"include: [answers.yaml]\n{SMALL}", "utf-8")
+    loaded = load([tmp_path / "bank.yaml"], AT)
+    assert loaded.organisation is not None, loaded.mistakes
+    assert loaded.organisation.answers["hours"].title == "Hours"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("include: answers.yaml", "must be a list of files beside this one"),
+        ("include: [nowhere.yaml]", "cannot be read: no such file"),
+        ("include: [again.yaml]", "is for the file that you name"),
+    ],
+)
+def test_an_include_that_cannot_be_is_told(tmp_path: Path, written: str, told: str) -> None:
+    (tmp_path / "again.yaml").write_text("include: [answers.yaml]\n", "utf-8")
+    (tmp_path / "bank.yaml").write_text(f"{written}\n{SMALL}", "utf-8")
+    assert any(told in mistake.text for mistake in load([tmp_path / "bank.yaml"], AT).mistakes)

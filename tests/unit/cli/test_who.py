@@ -12,6 +12,7 @@ import pytest
 from allhours.cli import deployed
 from allhours.cli.__main__ import main
 from allhours.domain.changes import override
+from allhours.domain.organisation_json import organisation_to_json
 from allhours.flows.cover_ports import KnownChanges
 from tests.builders import NIGHT, NOON, an_organisation
 
@@ -28,7 +29,7 @@ BANK = replace(an_organisation(), company_duty="ana")
 def a_file(folder: Path, bank: Organisation = BANK) -> str:
     """Keep a bank as it is compiled."""
     file = folder / "organisation.json"
-    file.write_text(json.dumps(bank.to_json()))
+    file.write_text(json.dumps(organisation_to_json(bank)))
     return str(file)
 
 

@@ -217,6 +217,27 @@ def test_the_event_is_heard_by_the_handle_that_its_filter_names() -> None:
     assert heard.addressed == ("@AcmeBank", "@AcmeSavings")
 
 
+@pytest.mark.parametrize(
+    ("metrics", "audience"),
+    [
+        ({"followers_count": 97}, 97),
+        ({"followers_count": 0}, 0),
+        *(({"followers_count": wrong}, -1) for wrong in (-5, True, "97", None, 1.5)),
+        ({}, -1),
+        ("many", -1),
+    ],
+)
+def test_followers_are_taken_where_an_event_brings_them_along_and_are_unknown_elsewhere(
+    metrics: object, audience: int
+) -> None:
+    event = json.loads((FIXTURES / "mention_pushed.json").read_bytes())
+    event["data"]["includes"]["users"][0]["public_metrics"] = metrics
+    event["data"]["includes"]["users"][1]["public_metrics"] = {"followers_count": 4}  # ours
+    (heard,) = network().unpack(json.dumps(event).encode(), (CARDS,), at=AT)
+    assert isinstance(heard, Item)
+    assert heard.audience == audience
+
+
 def test_a_post_by_any_of_our_handles_opens_no_work() -> None:
     body = an_event("post.mention.create", a_post(author_id=SAVINGS.native_id))
     (heard,) = network().unpack(body, (CARDS, SAVINGS), at=AT)

@@ -9,8 +9,6 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import jwt
-
 from allhours.domain.errors import Malformed, RateLimited, Refused, Unreachable
 from allhours.networks import _reviews
 from allhours.networks.http import retry_after
@@ -46,6 +44,8 @@ class AppStore:
 
     def headers(self, handle: Handle, *, at: datetime) -> Mapping[str, str]:
         """Return the header of a call: a JWT signed with the key (ES256)."""
+        import jwt  # noqa: PLC0415 - drags in cryptography, 9 MiB that a cold start need not wait for
+
         fields = self._credentials.read(handle.secret)
         whose = {"iss": fields["issuer_id"]} if fields.get("issuer_id") else {"sub": "user"}
         claims = {

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from allhours.domain.errors import Malformed
 from allhours.domain.item import Author, Change, Heard, Item, Kind, Skipped, Unreadable, Visibility
 from allhours.domain.plain_text import from_html, plain
-from allhours.networks.contract import LONGEST_ADDRESS, MOST_LISTED
-from allhours.networks.paging import instant_of
+from allhours.networks._mastodon.fields import Fields, WrongError, is_id
+from allhours.networks.contract import MOST_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +44,6 @@ _VISIBILITIES = {
     "private": Visibility.FOLLOWERS,
     "direct": Visibility.PRIVATE,
 }
-_LONGEST = 1_000  # bytes of an id or address: two of them make a key, and a table's key ends at 2,048
 _LONGEST_NAME = 200  # characters; servers allow 30 to 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,81 +58,6 @@ class Knot:
     root_is_ours: bool
 
 
-class _WrongError(Exception):
-    """A field is missing or not what the network documents."""
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(field, detail)
-        self.field = field
-        self.detail = detail
-
-
-class _Fields:
-    """An object of the network's JSON, read field by field; `_WrongError` names the field by its path."""
-
-    def __init__(self, body: object, path: str) -> None:
-        if not isinstance(body, dict):
-            raise _WrongError(path or "body", f"an object was expected, not {type(body).__name__}")
-        self._body = body
-        self._path = path
-
-    def _named(self, name: str) -> str:
-        return f"{self._path}.{name}" if self._path else name
-
-    def has(self, name: str) -> bool:
-        return self._body.get(name) is not None
-
-    def prose(self, name: str) -> str:
-        """Return a text of any length and kind; null and absent are empty."""
-        value = self._body.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise _WrongError(self._named(name), f"a text was expected, not {type(value).__name__}")
-        return value
-
-    def optional(self, name: str) -> str:
-        """Return an id, an address or a word; null and absent are empty."""
-        value = self.prose(name)
-        if not _is_id(value):
-            raise _WrongError(self._named(name), f"more than {_LONGEST} bytes, or characters that no id has")
-        return value
-
-    def text(self, name: str) -> str:
-        """Return an id, an address or a word that must be there."""
-        if value := self.optional(name):
-            return value
-        raise _WrongError(self._named(name), "missing")
-
-    def address(self, name: str) -> str:
-        """Return a web address; anything a browser would not open as a page is empty."""
-        value = self.optional(name)
-        return value if value.startswith(("https://", "http://")) else ""
-
-    def link(self, name: str) -> str:
-        """Return a web address that we only show; one that is no link, or too long to be one, is empty."""
-        value = self.prose(name)
-        fits = len(value) <= LONGEST_ADDRESS and value.isprintable()
-        return value if fits and value.startswith(("https://", "http://")) else ""
-
-    def instant(self, name: str) -> datetime:
-        try:
-            return instant_of(self.text(name))
-        except (ValueError, OverflowError):
-            raise _WrongError(self._named(name), "no ISO 8601 time with a zone") from None
-
-    def object(self, name: str) -> _Fields:
-        return _Fields(self._body.get(name), self._named(name))
-
-    def objects(self, name: str) -> tuple[_Fields, ...]:
-        value = self._body.get(name)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            raise _WrongError(self._named(name), f"a list was expected, not {type(value).__name__}")
-        return tuple(_Fields(each, f"{self._named(name)}[{place}]") for place, each in enumerate(value))
-
-
 def milliseconds(at: datetime) -> int:
     """Return the whole milliseconds since 1970, the unit of an item's version here."""
     return (at - _EPOCH) // timedelta(milliseconds=1)
@@ -142,36 +66,36 @@ def milliseconds(at: datetime) -> int:
 def heard_status(body: object, handle: Handle, at: datetime) -> Heard:
     """Return what one status says; the conversation of an answer is provisional until `placed`."""
     try:
-        return _status(_Fields(body, ""), handle, at)
-    except _WrongError as wrong:
+        return _status(Fields(body, ""), handle, at)
+    except WrongError as wrong:
         return _unreadable(body, handle, wrong)
 
 
 def heard_notification(body: object, handle: Handle, at: datetime) -> Heard:
     """Return what one notification says."""
     try:
-        fields = _Fields(body, "")
+        fields = Fields(body, "")
         if fields.text("type") not in SPEECH:
             return Skipped(network=NETWORK, native_id=fields.text("id"), reason=NOT_SPEECH)
         if not fields.has("status"):
             return Skipped(network=NETWORK, native_id=fields.text("id"), reason=NO_STATUS)
         return _status(fields.object("status"), handle, at)
-    except _WrongError as wrong:
+    except WrongError as wrong:
         return _unreadable(body, handle, wrong)
 
 
 def heard_last_status(body: object, handle: Handle, at: datetime) -> Heard:
     """Return what a notification request or a conversation shows: its newest status."""
     try:
-        fields = _Fields(body, "")
+        fields = Fields(body, "")
         if not fields.has("last_status"):
             return Skipped(network=NETWORK, native_id=fields.text("id"), reason=NO_STATUS)
         return _status(fields.object("last_status"), handle, at)
-    except _WrongError as wrong:
+    except WrongError as wrong:
         return _unreadable(body, handle, wrong)
 
 
-def _status(fields: _Fields, handle: Handle, at: datetime) -> Heard:
+def _status(fields: Fields, handle: Handle, at: datetime) -> Heard:
     native_id = fields.text("uri")
     account = fields.object("account")
     account_id, acct = account.text("id"), account.text("acct")
@@ -182,7 +106,7 @@ def _status(fields: _Fields, handle: Handle, at: datetime) -> Heard:
     if _is_ours(account_id, acct, handle):
         return Skipped(network=NETWORK, native_id=native_id, reason=OWN_POST)
     if not fields.has("content"):
-        raise _WrongError("content", "missing")
+        raise WrongError("content", "missing")
     author_id = account.address("uri") or account.address("url") or account_id
     visibility = _VISIBILITIES.get(fields.text("visibility"), Visibility.PRIVATE)  # narrow when unknown
     parent = fields.optional("in_reply_to_id")
@@ -222,6 +146,7 @@ def _status(fields: _Fields, handle: Handle, at: datetime) -> Heard:
         addressed=(handle.handle,) if named or quoted else (),
         attachments=tuple(filter(None, media))[:MOST_LISTED],
         answer_needs=MappingProxyType(needs),
+        audience=account.count("followers_count"),
     )
     parent_is_ours = bool(handle.native_id) and fields.optional("in_reply_to_account_id") == handle.native_id
     return replace(item, conversation_id=_conversation(item, root, ours=parent_is_ours))
@@ -237,7 +162,7 @@ def _kind(visibility: Visibility, *, quoted: bool, answers: bool, named: bool) -
     return Kind.MENTION if named else Kind.POST
 
 
-def _quotes_us(fields: _Fields, handle: Handle) -> bool:
+def _quotes_us(fields: Fields, handle: Handle) -> bool:
     if not fields.has("quote") or not (quote := fields.object("quote")).has("quoted_status"):
         return False
     author = quote.object("quoted_status").object("account")
@@ -263,7 +188,7 @@ def _conversation(item: Item, root: str, *, ours: bool) -> str:
     return f"{root}:{item.author.author_id}" if ours else root
 
 
-def _unreadable(body: object, handle: Handle, wrong: _WrongError) -> Unreadable:
+def _unreadable(body: object, handle: Handle, wrong: WrongError) -> Unreadable:
     native_id = _some_id(body)
     return Unreadable(
         network=NETWORK, handle=handle.handle, native_id=native_id, field=wrong.field, detail=wrong.detail
@@ -276,18 +201,14 @@ def _some_id(body: object) -> str:
         return ""
     inner = next((_some_id(body[name]) for name in ("status", "last_status") if name in body), "")
     own = (body.get(name) for name in ("uri", "id"))
-    return inner or next((name for name in own if isinstance(name, str) and _is_id(name)), "")
-
-
-def _is_id(value: str) -> bool:
-    return value.isprintable() and len(value.encode()) <= _LONGEST  # what is printable can be encoded
+    return inner or next((name for name in own if isinstance(name, str) and is_id(name)), "")
 
 
 def said_at(body: object) -> datetime | None:
     """Return when a status says it was written, if it says so legibly."""
     try:
-        return _Fields(body, "").instant("created_at")
-    except _WrongError:
+        return Fields(body, "").instant("created_at")
+    except WrongError:
         return None
 
 
@@ -303,11 +224,11 @@ def thread(context: object, handle: Handle, *, asked: Item | None = None) -> Map
     for name in ("ancestors", "descendants"):
         for body in _list(context, name):
             try:
-                fields = _Fields(body, name)
+                fields = Fields(body, name)
                 account = fields.object("account")
                 uri, ours = fields.text("uri"), _is_ours(account.text("id"), account.text("acct"), handle)
                 status_id = fields.text("id")
-            except _WrongError:
+            except WrongError:
                 continue
             if root is None and name == "ancestors":
                 root = Knot(native_id=uri, ours=ours, root=uri, root_is_ours=ours)

@@ -9,12 +9,22 @@ new shape, pushed ones kept that of version 1.1. Reasons for leaving something a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from allhours.domain.errors import Malformed
-from allhours.domain.item import Change, Heard, Item, Kind, Skipped, Unreadable, Visibility
+from allhours.domain.item import (
+    UNKNOWN_AUDIENCE,
+    Change,
+    Heard,
+    Item,
+    Kind,
+    Skipped,
+    Unreadable,
+    Visibility,
+)
 from allhours.domain.plain_text import plain
 from allhours.networks._x.posts import (
     GONE,
@@ -91,12 +101,25 @@ def hear_event(document: Json, handles: Sequence[Handle], at: datetime) -> tuple
     if kind in _POST_EVENTS:
         quotes_us = kind == "post.quote.create"
         users = includes_of(event)
-        return (hear_post(payload, handle, at, users=users, ours=handles, quotes_us=quotes_us),)
+        heard = hear_post(payload, handle, at, users=users, ours=handles, quotes_us=quotes_us)
+        return (replace(heard, audience=_audience_of(heard, event)) if isinstance(heard, Item) else heard,)
     if kind == "post.delete":
         return (unreadable_if_wrong(payload, handle, lambda post: _deletion(post, handle, handles, at)),)
     if kind in ("dm.received", "dm.sent"):
         return _messages(payload, handle, at)
     return (_without_post(event, handle),)
+
+
+def _audience_of(item: Item, event: Json) -> int:
+    """Return how many followers the author has, where the event brings it along."""
+    includes = event.get("includes")
+    users = cast("Json", includes).get("users") if isinstance(includes, dict) else None
+    for user in map(unwrapped, users if isinstance(users, list) else ()):
+        metrics = user.get("public_metrics")
+        count = cast("Json", metrics).get("followers_count") if isinstance(metrics, dict) else None
+        if user.get("id") == item.author.author_id and type(count) is int and count >= 0:
+            return count
+    return UNKNOWN_AUDIENCE
 
 
 def hear_answer(document: Json, handle: Handle, at: datetime) -> tuple[Heard, ...]:

@@ -195,7 +195,7 @@ def _post(
     parent = references.get("replied_to") or id_of(post, "in_reply_to_tweet_id", otherwise="")
     quoted = references.get("quoted", "")
     raw = _words(post)
-    named = tuple(each.handle for each in ours if _names(post, raw, each))
+    named = _named(post, raw, ours)
     answered = tuple(each.handle for each in ours if each.native_id and each.native_id == replied_to_user)
     addressed = tuple(dict.fromkeys(named + answered))
     needs = {"post_id": post_id}
@@ -255,16 +255,24 @@ def is_ours(author: Author, ours: Sequence[Handle]) -> bool:
     )
 
 
-def _names(post: Json, raw: str, handle: Handle) -> bool:
-    """Return whether the post itself names the handle: by id, for names change, or by name."""
+def _named(post: Json, raw: str, ours: Sequence[Handle]) -> tuple[str, ...]:
+    """Return which of our handles the post itself names: by id, for names change, or by name."""
     note = _either(post, "note_tweet", "note_post")
     within_note = cast("Json", note).get("entities") if isinstance(note, dict) else None
-    name = _bare(handle)
-    for mention in _objects(post.get("entities"), "mentions") + _objects(within_note, "mentions"):
-        if mention.get("id") == handle.native_id or str(mention.get("username")).lower() == name:
-            return True
-    after = raw.lower().split(f"@{name}")[1:]
-    return any(not rest[:1].isalnum() and rest[:1] != "_" for rest in after)
+    mentions = _objects(post.get("entities"), "mentions") + _objects(within_note, "mentions")
+    ids = [mention.get("id") for mention in mentions]
+    names = [str(mention.get("username")).lower() for mention in mentions]
+    said = raw.lower()
+    return tuple(
+        each.handle
+        for each in ours
+        if each.native_id in ids or (name := _bare(each)) in names or _says(said, f"@{name}")
+    )
+
+
+def _says(said: str, name: str) -> bool:
+    """Return whether the text has the name, and not as the beginning of a longer one."""
+    return any(not rest[:1].isalnum() and rest[:1] != "_" for rest in said.split(name)[1:])
 
 
 def _bare(handle: Handle) -> str:
