@@ -218,6 +218,7 @@ def _document(ours: Sequence[Target], costs: Sequence[Target], others: Sequence[
         "CASUAL": str(classifier.CASUAL),
         "UNSURE": str(classifier.UNSURE),
         "URGENT": str(classifier.URGENT),
+        "BLOCKED": str(classifier.URGENT_IF_BLOCKED),
     }
     text = PROSE.read_text(encoding="utf-8")
     for name, value in places.items():

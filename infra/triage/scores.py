@@ -6,12 +6,16 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
 from allhours.domain.classifier import Classifier
 from allhours.domain.judgement import Opinion, Said
+from allhours.domain.organisation import Organisation
 from allhours.domain.personal_data import mask
+from allhours.domain.priority import URGENT
+from allhours.domain.triage import Triage
 from allhours.domain.word_lists import WordLists, words_of
 from infra.triage import measure
 from infra.triage.material import MODEL, SHIPPED, shared_rows, word_lists
@@ -92,10 +96,35 @@ def judged_files() -> tuple[list[Judged], list[Judged], list[Judged]]:
     return dev, own, measure.judged(shared_rows("tweets_dev"), shipped())
 
 
+@cache
+def rung() -> tuple[float, float]:
+    """Return which share of dev's urgent rows a bank with no word of its own pages for, and of the others."""
+    plain = Organisation(
+        name="",
+        revision="",
+        tzdata="",
+        fallback_unit="",
+        members={},
+        units={},
+        accounts={},
+        rules=(),
+        silent_after={},
+        retention=timedelta(days=90),
+        word_lists={name: tuple(phrases) for name, phrases in word_lists().items()},
+    )
+    triage = Triage(plain, shipped().model)
+    pages: dict[bool, list[bool]] = {True: [], False: []}
+    for row in shared_rows("dev"):
+        verdict = triage.judged(Said(text=mask(row.text).text))
+        pages[row.urgent].append(verdict.priority == URGENT)
+    return sum(pages[True]) / len(pages[True]), sum(pages[False]) / len(pages[False])
+
+
 def shipped_targets() -> list[Target]:
     """Return the figures of the shipped model that have a target and do not depend on the machine."""
-    dev, own, posts = judged_files()
+    _, own, posts = judged_files()
     found = measure.detection(posts)
+    recall, alerts = rung()
     return [
         Target(what="dev rows of its sources: accuracy", value=measure.accuracy(own), asked=0.960),
         Target(what="dev rows of its sources: macro-F1", value=measure.macro_f1(own), asked=0.930),
@@ -107,9 +136,8 @@ def shipped_targets() -> list[Target]:
         Target(
             what="calibration error, 15 bins", value=measure.calibration_error(own), asked=0.02, most=True
         ),
-        Target(
-            what="urgent recall at 2 % alerts, all of dev", value=measure.urgent_recall(dev, 0.02), asked=0.96
-        ),
+        Target(what="urgent recall, as decided by lists and model: dev", value=recall, asked=0.96),
+        Target(what="what else rings with them", value=alerts, asked=0.02, most=True),
         Target(what="real posts, none in training: balanced accuracy", value=found.balanced, asked=0.70),
         Target(what="real posts, none in training: AUROC of P(none)", value=found.auroc, asked=0.86),
         Target(

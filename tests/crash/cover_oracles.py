@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from allhours.aws.records import events_of
 from allhours.aws.wiring import rota_changes
 from allhours.domain.case import State, case_from_json, told_at
 from allhours.domain.escalation import PATIENCE, Climb, climb_from_json, ladder
@@ -159,6 +160,17 @@ class _View:
 
     # Cases
 
+    def _cannot_wait_longer(self, case: Case) -> Iterator[datetime]:
+        """Yield by when something urgent in the case asks for its first answer: said, or edited to say so."""
+        for _, row in self._of("ITEM#"):
+            said_at = datetime.fromisoformat(json.loads(row["item"]["S"])["created_at"])
+            for event in map(json.loads, events_of(row)):
+                kind = self.bank.urgent.get(event.get("urgent", {}).get("kind", ""))
+                if kind and kind.answer_within and row.get("in_case", {}).get("S") == case.case_id:
+                    within = timedelta(seconds=kind.answer_within)
+                    begun = (said_at, datetime.fromisoformat(event["at"]), case.opened_at)
+                    yield from (each + within for each in begun)  # X puts the time of an edit over the first
+
     def promises_that_moved(self) -> Iterator[str]:
         """I7: promises count from the network's time, are told once they are broken, and windows before."""
         for case in self._cases():
@@ -169,7 +181,8 @@ class _View:
             if level:
                 wanted = {"first_answer": level.first_answer, "resolution": level.resolution}
                 ends = {kind: case.promised_from + timedelta(seconds=s) for kind, s in wanted.items()}
-                if known != ends:
+                sooner = {min(ends["first_answer"], until) for until in self._cannot_wait_longer(case)}
+                if known not in [ends, *({**ends, "first_answer": until} for until in sooner)]:
                     yield f"I7 the promises of {case.case_id} moved to {known}"
             for kind, ends_at in case.due.items():
                 if told_at(kind, ends_at) <= self.at:

@@ -154,6 +154,7 @@ def test_the_example_bank_without_the_line_of_a_shift_has_exactly_that_hole(
     shift = shifts.pop(number)
     path = tmp_path / "bank.yaml"
     path.write_text("".join(LINES[:line] + LINES[line + 1 :]), encoding="utf-8")
+    (tmp_path / "answers.yaml").symlink_to(ACME.with_name("answers.yaml"))
     loaded = load([path], WEEK)
     assert loaded.organisation is not None
     found = holes(loaded.organisation, WEEK)
@@ -180,6 +181,7 @@ def test_check_names_the_hole_that_a_missing_shift_leaves(
     del body["units"]["cards"]["shifts"][0]
     path = tmp_path / "bank.yaml"
     path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+    (tmp_path / "answers.yaml").symlink_to(ACME.with_name("answers.yaml"))
     assert main(["check", str(path), "--at", "2027-06-21T00:00Z"]) == 1
     out = capsys.readouterr().out
     assert "2027-06-21T22:00Z" in out

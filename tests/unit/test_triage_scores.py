@@ -20,11 +20,7 @@ def _judged(unit: str, none: float, *, cards: float = 0.0, urgent: float = 0.0, 
 
 def test_the_shipped_model_meets_its_targets() -> None:
     data("routing", "dev.csv")
-    missed = {target.what: target.value for target in shipped_targets() if not target.met}
-    assert (
-        missed.pop("urgent recall at 2 % alerts, all of dev", 1) >= 0.95
-    )  # 0.96 is asked; two rows short of it
-    assert not missed
+    assert not {target.what: target.value for target in shipped_targets() if not target.met}
 
 
 def test_a_tie_counts_half() -> None:

@@ -1,4 +1,4 @@
-"""Show what a changed organisation file would move, before anybody deploys it; nothing is written.
+"""Show what a changed organisation file would move, before anybody deploys it; it only reads.
 
 What words decided is decided again, conversation by conversation: rules, word lists, engagement, urgent
 kinds, handles and topics count, rotas and promises do not. With the same file and model, nothing moves.

@@ -52,7 +52,8 @@ _SENSITIVE = ("legal_threat", "minor", "press", "staff")
 _UNWANTED = ("troll", "other_brand")
 GRATEFUL = ("praise", "thanks")
 CHATTER = ("news", "jobs", "promotion", "bank_reply")
-WANTS = ("blocked", "wants_person")  # lists of what somebody wants of us
+BLOCKED = "blocked"
+WANTS = (BLOCKED, "wants_person")  # lists of what somebody wants of us
 _BUT = frozenset(
     (
         "but",
@@ -108,7 +109,7 @@ def engaged(
         if name in hits:
             return _held(name, hits[name], policies, heard=heard)
     for name in _UNWANTED:
-        if name in hits and not heard and "blocked" not in hits and _is_nobodys(said, opinion, name):
+        if name in hits and not heard and BLOCKED not in hits and _is_nobodys(said, opinion, name):
             return _held(name, hits[name], policies, heard=False)
     if heard or opinion is None or opinion.odds.get(NOBODY, 0.0) < casual or _asks(said, words, hits):
         return None

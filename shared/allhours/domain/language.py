@@ -31,6 +31,7 @@ _ENGLISH_WORDS = """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 # Spanish and Portuguese, French, German and Dutch, Italian, Filipino, Indonesian, Polish, Turkish
 _OTHERS_WORDS = """
+    desde ayer hoy deja puede porque cuando donde ustedes muy hace nada
     el la los las una del que por para con como pero mi tu esta estoy tengo puedo hola gracias
     cuenta tarjeta banco dinero nao uma minha meu seu voces voce cartao conta dinheiro obrigado le
     les des du une je vous nous est pas pour avec dans sur mon ma mes votre bonjour merci carte

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allhours.domain import classifier
-from allhours.domain.engagement import CASE, MUST, NONE, Engagement, always_heard, engaged
+from allhours.domain.engagement import BLOCKED, CASE, MUST, NONE, Engagement, always_heard, engaged
 from allhours.domain.judgement import AT_NAME, Judge, Opinion, Said, no_judge
 from allhours.domain.priority import HIGH, NORMAL, URGENT
 from allhours.domain.rules import Match, Rules
@@ -133,7 +133,8 @@ class Triage:
                 casual=classifier.CASUAL,
             )
         casual = ignored or (engagement and engagement.lane != CASE)
-        if urgent is None and not casual and opinion and opinion.urgent >= classifier.URGENT:
+        sure = classifier.URGENT_IF_BLOCKED if BLOCKED in hits else classifier.URGENT
+        if urgent is None and not casual and opinion and opinion.urgent >= sure:
             urgent = Urgent(kind=JUDGED)
         return Verdict(
             priority=_priority(urgent, matches, hits),
@@ -151,4 +152,4 @@ def _priority(urgent: Urgent | None, matches: tuple[Match, ...], hits: Mapping[s
     if urgent:
         return URGENT
     ruled = min((match.rule.priority for match in matches if match.rule.priority), default=NORMAL)
-    return min(ruled, HIGH) if "blocked" in hits else ruled
+    return min(ruled, HIGH) if BLOCKED in hits else ruled

@@ -168,7 +168,7 @@ def test_a_response_is_found_while_it_waits_and_when_it_is_published(
     assert desk.replier.find(desk.handle, answer, at=desk.now()) == posted
     site.publish()
     assert desk.replier.find(desk.handle, answer, at=desk.now()) == posted
-    ((shown,),) = desk.network._pages(desk.handle, desk.now())  # type: ignore[attr-defined]
+    ((_, shown),) = desk.network._page(desk.handle, desk.now(), None).posts  # type: ignore[attr-defined]
     known = shown.answer_needs
     assert (known["reply_state"], known["response_id"]) == ("PUBLISHED", posted.native_id)
 
