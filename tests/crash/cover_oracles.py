@@ -207,14 +207,20 @@ class _View:
             f"desk:{one}" for one in segment.desks
         }
 
+    def _heard_at(self, case: Case) -> datetime:
+        """Return when a case came on record; before that there was nothing to hand over."""
+        row = self.rows.get(f"ITEM#{case.first_item}")
+        first = json.loads(next(iter(events_of(row)), "{}")) if row else {}
+        return datetime.fromisoformat(first["at"]) if first else case.opened_at
+
     def handovers_untold(self) -> Iterator[str]:
         """I12: the last handover of each unit that has cases was told, with its packet, after they moved."""
         for unit in {case.unit for case in self._cases()}:
             segment = self.bank.segment(unit, self.at)
             began = datetime.fromtimestamp(segment.start, UTC)
             changed = self.bank.segment(unit, began - timedelta(seconds=1)).seats != segment.seats
-            opened = min(case.opened_at for case in self._cases() if case.unit == unit)
-            oldest = max(opened, self.world.since)
+            heard = min(self._heard_at(case) for case in self._cases() if case.unit == unit)
+            oldest = max(heard, self.world.since)
             if changed and began > oldest and not self.published[f"handover#{unit}#{segment.start}"]:
                 yield f"I12 the handover of {unit} at {began} was told to nobody"
         for which, _ in self._of("HANDOVER#"):

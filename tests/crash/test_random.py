@@ -63,6 +63,7 @@ class Schedule(RuleBasedStateMachine):
     @initialize()
     def subscribed(self) -> None:
         subscribe(self.world)
+        self.world.tick()  # as it does from the first minute after a deployment
 
     @rule(author=AUTHORS, text=TEXTS, answers=st.booleans())
     def somebody_posts_on_x(self, author: str, text: str, answers: bool) -> None:  # noqa: FBT001 - a strategy's value
