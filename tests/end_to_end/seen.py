@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from allhours.aws.packed import unpacked
 from infra.local.deployed import until
 from infra.local.ledger import NEW, Arrival
 
@@ -79,7 +80,7 @@ def row(scene: Scene, name: str) -> Mapping[str, Any]:
     answer = scene.deployed.dynamodb.get_item(
         TableName=scene.deployed.outputs["RecordsTable"], Key={"key": {"S": name}}, ConsistentRead=True
     )
-    return answer.get("Item", {})
+    return unpacked(answer["Item"]) if "Item" in answer else {}
 
 
 def received(deployed: Deployed, url: str, least: int) -> list[dict[str, Any]]:

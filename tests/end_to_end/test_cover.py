@@ -162,13 +162,16 @@ def test_who_takes_the_shift_gets_the_cases_and_the_packet_once(scene: Scene) ->
     now = datetime.now(UTC)
     unit = scene.organisation.units[TAKEN_IN]
     on_now = scene.organisation.on_duty(TAKEN_IN, now).members
-    takes = next(name for name in unit.members if name not in on_now)
+    others = [name for name in unit.members if name not in on_now]
     key = say(scene, "x", "acmebank", f"nobody calls me back, I want to speak to a real person {word()}")
     case_id = arrived(scene, key).event["case_id"]
     owner = json.loads(row(scene, f"CASE#{case_id}")["case"]["S"])["owner"]
 
-    status, body = wished(scene, takes, do="take", unit=TAKEN_IN, instead_of=owner)
-    assert status == 200, body
+    answers = (
+        (name, *wished(scene, name, do="take", unit=TAKEN_IN, instead_of=owner))  # at some hours one of them
+        for name in others  # has not rested yet
+    )
+    takes, _, body = next(each for each in answers if each[1] == 200)
     change = body["change"]
     assert (change["add"], change["remove"], change["by"]) == (takes, owner, takes)
 
@@ -232,7 +235,13 @@ def test_a_swap_counts_when_both_have_agreed(scene: Scene, organisation_file: Pa
     alone, _ = somebody_alone(scene, SWAPPED_IN)
     status, body = asked(scene, link_of(scene, alone), headers={"Accept": "application/json"})
     assert status == 200
-    shift = next(each for each in json.loads(body)["shifts"] if each["unit"] == SWAPPED_IN and each["date"])
+    shift = next(
+        each
+        for each in json.loads(body)["shifts"]
+        if each["unit"] == SWAPPED_IN
+        and each["date"]
+        and datetime.fromisoformat(each["from"]) > datetime.now(UTC)  # what has begun is swapped in part only
+    )
     other = next(
         name
         for name in scene.organisation.units[SWAPPED_IN].members
