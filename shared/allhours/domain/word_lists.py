@@ -69,17 +69,17 @@ class WordLists:
 
     def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
         """File each phrase under the words, one of which a text must have."""
-        self._by_word: dict[str, list[tuple[str, str]]] = {}
-        self._by_stem: dict[str, list[tuple[str, str]]] = {}
+        self._by_word: dict[str, dict[tuple[str, str], None]] = {}
+        self._by_stem: dict[str, dict[tuple[str, str], None]] = {}
         for name, phrases in lists.items():
             for phrase in phrases:
                 plain = _plain(phrase)
                 filed = (name, plain)
                 for word in (_rarest(plain) if " " in plain else plain).split("|"):
                     if word[-1:] == "*":
-                        self._by_stem.setdefault(word[:SHORTEST_STEM], []).append(filed)
+                        self._by_stem.setdefault(word[:SHORTEST_STEM], {})[filed] = None
                     else:
-                        self._by_word.setdefault(word, []).append(filed)
+                        self._by_word.setdefault(word, {})[filed] = None
 
     def hits(self, words: Sequence[str]) -> dict[str, list[str]]:
         """Return for each list that is hit what of the `words_of` a text hit it, in its order."""
@@ -87,9 +87,9 @@ class WordLists:
         wanted = dict[tuple[str, str], None]()
         for word in dict.fromkeys(words):
             if word in by_word:
-                wanted |= dict.fromkeys(by_word[word])
+                wanted.update(by_word[word])
             if word[:SHORTEST_STEM] in by_stem:
-                wanted |= dict.fromkeys(by_stem[word[:SHORTEST_STEM]])
+                wanted.update(by_stem[word[:SHORTEST_STEM]])
         if not wanted:
             return {}
         line, present = f" {' '.join(words)} ", frozenset(words)
