@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from allhours.domain.errors import NotSent, Unreachable
-from allhours.networks.contract import DefiniteNo, Permission
+from allhours.networks.contract import CannotTell, DefiniteNo, Permission
 from allhours.networks.http import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from allhours.domain.handle import Handle
+    from allhours.networks.contract import Answer
     from allhours.networks.http import Http, Reply
 
 DEFINITE = frozenset({400, 401, 403, 404, 410, 413, 422, 429})
@@ -63,6 +65,18 @@ def judged(
         again_at = at + SOON
     detail = words.get(status, f"turned down with HTTP {status}")
     raise DefiniteNo(network, detail, handle=handle, again_at=again_at)
+
+
+def refused(reason: str) -> Permission:
+    """Return that the item may not be answered so, and why."""
+    return Permission(allowed=False, reason=reason)
+
+
+def look_into_thread(network: str, answer: Answer, handle: Handle, why: str) -> CannotTell:
+    """Return that a person has to look in the item's thread whether the answer is out."""
+    thread = answer.item.answer_needs["thread_id"]
+    detail = f"{why}: look into thread {thread} for answer {answer.reply_id}"
+    return CannotTell(network, detail, handle=handle.handle)
 
 
 def within(said: datetime, window: timedelta, *, at: datetime, reason: str, over: str) -> Permission:

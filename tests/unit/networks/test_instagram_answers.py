@@ -19,10 +19,10 @@ from tests.unit.standins.sixty_days_wire import (
     FakeCredentials,
     FakeMeter,
     Reader,
-    Webhook,
     an_answer,
     handle_of,
 )
+from tests.unit.standins.webhook_wire import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

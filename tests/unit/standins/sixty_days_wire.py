@@ -1,14 +1,10 @@
-"""What the tests of Instagram and Threads share: secrets with a list inside, a reader, a webhook."""
+"""What the tests of Instagram and Threads share: secrets with a list inside, and a reader."""
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any, Protocol, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
 
-from allhours.domain.errors import AllhoursError, NetworkError
 from allhours.domain.handle import Handle
 from allhours.domain.item import Item
 from allhours.networks.contract import Answer, Delivery
@@ -16,6 +12,7 @@ from allhours.networks.contract import Answer, Delivery
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from allhours.domain.errors import NetworkError
     from allhours.domain.item import Heard
     from allhours.networks.contract import Cursor, Fetched
     from infra.local.standins._sixty_days import SixtyDayStandIn
@@ -117,62 +114,3 @@ def items(heard: Sequence[Heard]) -> dict[str, Item]:
 
 def an_answer(item: Item, text: str, **more: Any) -> Answer:
     return Answer(reply_id="r1", item=item, text=text, approved_at=datetime.now(UTC), **more)
-
-
-class Webhook:
-    """Our function on loopback: greet, verify, unpack, keep."""
-
-    def __init__(self, network: Network, handle: Handle) -> None:
-        webhook = self
-        self.heard: list[Heard] = []
-        self.came = threading.Condition()
-
-        class Door(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(lambda delivery: str(network.greet(delivery).body))
-
-            def do_POST(self) -> None:
-                def take(delivery: Delivery) -> str:
-                    network.verify(delivery)
-                    heard = network.unpack(delivery.body, [handle], at=datetime.now(UTC))
-                    with webhook.came:
-                        webhook.heard += heard
-                        webhook.came.notify_all()
-                    return ""
-
-                self._answer(take)
-
-            def _answer(self, take: Callable[[Delivery], str]) -> None:
-                delivery = Delivery(
-                    method=self.command,
-                    query=dict(parse_qsl(urlsplit(self.path).query)),
-                    headers={name.lower(): value for name, value in self.headers.items()},
-                    body=self.rfile.read(int(self.headers.get("content-length") or 0)),
-                )
-                try:
-                    body, status = take(delivery), 200
-                except AllhoursError:
-                    body, status = "", 403
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-                """Keep quiet."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Door)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/webhook"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def wait_for(self, count: int) -> list[Heard]:
-        with self.came:
-            assert self.came.wait_for(lambda: len(self.heard) >= count, timeout=10)
-            return list(self.heard)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
 from allhours.domain.errors import (
-    AllhoursError,
     BadSignature,
     Malformed,
     NetworkError,
@@ -30,6 +27,7 @@ from allhours.networks.http import Http
 from infra.local.standins.base import FAULTS
 from infra.local.standins.facebook import FacebookStandIn
 from tests.shared_material import specs
+from tests.unit.standins.webhook_wire import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -244,67 +242,8 @@ def items_of(reader: Reader, kept: list[Item]) -> list[Item]:
 # The webhook
 
 
-class Webhook:
-    """Our function URL on loopback: greet, verify, unpack, keep."""
-
-    def __init__(self, reader: Reader) -> None:
-        webhook = self
-        self.heard: list[Heard] = []
-        self.came = threading.Condition()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(lambda delivery: reader.network.greet(delivery).body)
-
-            def do_POST(self) -> None:
-                def take(delivery: Delivery) -> str:
-                    reader.network.verify(delivery)
-                    heard = reader.network.unpack(delivery.body, [reader.handle], at=datetime.now(UTC))
-                    with webhook.came:
-                        webhook.heard += heard
-                        webhook.came.notify_all()
-                    return ""
-
-                self._answer(take)
-
-            def _answer(self, take: Callable[[Delivery], str]) -> None:
-                delivery = Delivery(
-                    method=self.command,
-                    query=dict(parse_qsl(urlsplit(self.path).query)),
-                    headers={name.lower(): value for name, value in self.headers.items()},
-                    body=self.rfile.read(int(self.headers.get("content-length") or 0)),
-                )
-                try:
-                    body, status = take(delivery), 200
-                except AllhoursError:
-                    body, status = "", 403
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-                """Keep quiet."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/webhook"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def wait_for(self, count: int) -> list[Heard]:
-        with self.came:
-            assert self.came.wait_for(lambda: len(self.heard) >= count, timeout=10)
-            return list(self.heard)
-
-
 def test_a_delivery_tells_what_a_poll_tells(there: FacebookStandIn, reader: Reader) -> None:
-    with Webhook(reader) as webhook:
+    with Webhook(reader.network, reader.handle) as webhook:
         there.register(webhook.url)
         root = there.brand_says("We are open")
         comment = there.say("leela", "grüße \u202e", reply_to=root)
@@ -326,7 +265,7 @@ def test_a_delivery_tells_what_a_poll_tells(there: FacebookStandIn, reader: Read
 def test_edits_and_deletions_are_delivered_with_rising_versions(
     there: FacebookStandIn, reader: Reader
 ) -> None:
-    with Webhook(reader) as webhook:
+    with Webhook(reader.network, reader.handle) as webhook:
         there.register(webhook.url)
         for private in (False, True):
             webhook.heard.clear()
@@ -341,7 +280,7 @@ def test_edits_and_deletions_are_delivered_with_rising_versions(
 
 
 def test_registration_needs_both_levels_and_the_challenge(there: FacebookStandIn, reader: Reader) -> None:
-    with Webhook(reader) as webhook:
+    with Webhook(reader.network, reader.handle) as webhook:
         app_token = f"{there.app.app_id}|{there.app_secret['app_secret']}"
         form = {"object": "page", "callback_url": webhook.url, "fields": "feed", "access_token": app_token}
         assert post(f"{there.base_url}/v26.0/{there.app.app_id}/subscriptions", form) == {"success": True}
@@ -486,7 +425,7 @@ def test_recommendations_are_heard_by_poll_and_by_webhook_under_one_id(
     there: FacebookStandIn, reader: Reader
 ) -> None:
     reader.poll()
-    with Webhook(reader) as webhook:
+    with Webhook(reader.network, reader.handle) as webhook:
         there.register(webhook.url)
         said = there.say("leela", "They called me back", review=True)
         pushed = items(webhook.wait_for(1))[said]

@@ -17,7 +17,8 @@ from allhours.networks.http import Http
 from infra.local.standins.base import FAULTS
 from infra.local.standins.threads import ThreadsStandIn
 from tests.shared_material import specs
-from tests.unit.standins.sixty_days_wire import FakeCredentials, FakeMeter, Reader, Webhook, handle_of, items
+from tests.unit.standins.sixty_days_wire import FakeCredentials, FakeMeter, Reader, handle_of, items
+from tests.unit.standins.webhook_wire import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

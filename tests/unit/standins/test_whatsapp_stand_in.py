@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from allhours.domain.errors import AllhoursError
 from allhours.domain.handle import Handle
-from allhours.domain.item import Change, Heard, Item, Skipped
+from allhours.domain.item import Change, Item, Skipped
 from allhours.networks import whatsapp
-from allhours.networks.contract import Answer, Delivery
+from allhours.networks.contract import Answer
 from allhours.networks.http import Http
 from infra.local.standins.whatsapp import WhatsAppStandIn
 from tests.shared_material import specs
+from tests.unit.standins.webhook_wire import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,16 +55,14 @@ class FreeMeter:
         self.costs.append(len(handle.handle) * cost)
 
 
-class Webhook:
-    """Our function URL on loopback: greet, verify, unpack, keep."""
+class Number(Webhook):
+    """Our function URL on loopback, and the number that answers."""
 
     def __init__(self, there: WhatsAppStandIn) -> None:
-        webhook = self
         self.there = there
         self.credentials = FakeCredentials(there)
-        self.network = whatsapp.connect(self.credentials, Http(), app_secret="app", meter=FreeMeter())
         self.answers = whatsapp.answering(self.credentials, Http(), app_secret="app", meter=FreeMeter())
-        self.handle = Handle(
+        handle = Handle(
             network="whatsapp",
             account="acme-cards",
             unit="cards",
@@ -76,60 +71,9 @@ class Webhook:
             base_url=there.base_url,
             native_id=there.phone_number_id,
         )
-        self.heard: list[Heard] = []
-        self.bodies: list[bytes] = []
-        self.came = threading.Condition()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self._answer(lambda delivery: webhook.network.greet(delivery).body)
-
-            def do_POST(self) -> None:
-                self._answer(webhook.take)
-
-            def _answer(self, take: Callable[[Delivery], str]) -> None:
-                delivery = Delivery(
-                    method=self.command,
-                    query=dict(parse_qsl(urlsplit(self.path).query)),
-                    headers={name.lower(): value for name, value in self.headers.items()},
-                    body=self.rfile.read(int(self.headers.get("content-length") or 0)),
-                )
-                try:
-                    body, status = take(delivery), 200
-                except AllhoursError:
-                    body, status = "", 403
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body.encode())
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-                """Keep quiet."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/webhook"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def take(self, delivery: Delivery) -> str:
-        self.network.verify(delivery)
-        heard = self.network.unpack(delivery.body, [self.handle], at=datetime.now(UTC))
-        with self.came:
-            self.heard += heard
-            self.bodies.append(delivery.body)
-            self.came.notify_all()
-        return ""
-
-    def wait_for(self, count: int) -> list[Heard]:
-        with self.came:
-            assert self.came.wait_for(lambda: len(self.heard) >= count, timeout=10)
-            return list(self.heard)
+        super().__init__(
+            whatsapp.connect(self.credentials, Http(), app_secret="app", meter=FreeMeter()), handle
+        )
 
     def send(self, item: AnyItem) -> str:
         at = datetime.now(UTC)
@@ -144,14 +88,14 @@ def there() -> Iterator[WhatsAppStandIn]:
 
 
 @pytest.fixture
-def webhook(there: WhatsAppStandIn) -> Iterator[Webhook]:
-    with Webhook(there) as ours:
+def webhook(there: WhatsAppStandIn) -> Iterator[Number]:
+    with Number(there) as ours:
         there.register(ours.url)
         yield ours
 
 
 def test_what_customers_write_change_and_take_back_is_delivered(
-    there: WhatsAppStandIn, webhook: Webhook
+    there: WhatsAppStandIn, webhook: Number
 ) -> None:
     first = there.speak("leela", "My card is blocked")
     there.speak("omar", "grüße \u202e", reply_to=first)
@@ -170,14 +114,14 @@ def test_what_customers_write_change_and_take_back_is_delivered(
     assert any(b"\\u00fc" in body for body in webhook.bodies)
 
 
-def test_the_same_delivery_twice_has_the_same_keys(there: WhatsAppStandIn, webhook: Webhook) -> None:
+def test_the_same_delivery_twice_has_the_same_keys(there: WhatsAppStandIn, webhook: Number) -> None:
     there.say("leela", "hm", copies=2)
     one, two = webhook.wait_for(2)
     assert one == two
 
 
 def test_nothing_is_delivered_before_both_levels_are_subscribed(there: WhatsAppStandIn) -> None:
-    with Webhook(there) as ours:
+    with Number(there) as ours:
         there.say("leela", "too early: gone for ever")
         there._call_back(ours.url)
         there.say("leela", "the account is not subscribed")
@@ -186,14 +130,14 @@ def test_nothing_is_delivered_before_both_levels_are_subscribed(there: WhatsAppS
         assert [each.native_id for each in ours.wait_for(1)] == [now]
 
 
-def test_a_ban_is_delivered_as_something_a_person_must_see(there: WhatsAppStandIn, webhook: Webhook) -> None:
+def test_a_ban_is_delivered_as_something_a_person_must_see(there: WhatsAppStandIn, webhook: Number) -> None:
     there.warns("account_update", {"event": "DISABLED_UPDATE"})
     (heard,) = webhook.wait_for(1)
     assert isinstance(heard, Skipped)
     assert heard.reason.startswith("needs a person")
 
 
-def test_numbers_beside_each_other_never_share_an_id(webhook: Webhook) -> None:
+def test_numbers_beside_each_other_never_share_an_id(webhook: Number) -> None:
     ids = set()
     for place in range(3):
         there = WhatsAppStandIn.playing(webhook.handle, place=place)
@@ -217,7 +161,7 @@ def errors(value: Any, name: str) -> list[str]:
     return [error.message for error in Draft202012Validator(schema).iter_errors(value)]
 
 
-def test_what_we_send_is_what_meta_describes(there: WhatsAppStandIn, webhook: Webhook) -> None:
+def test_what_we_send_is_what_meta_describes(there: WhatsAppStandIn, webhook: Number) -> None:
     there.speak("leela", "My card is blocked")
     (item,) = webhook.wait_for(1)
     assert isinstance(item, Item)
@@ -230,7 +174,7 @@ def test_what_we_send_is_what_meta_describes(there: WhatsAppStandIn, webhook: We
     assert errors({**sent, "text": {"words": "x"}}, "TextMessage")
 
 
-def test_what_the_stand_in_answers_is_what_meta_describes(there: WhatsAppStandIn, webhook: Webhook) -> None:
+def test_what_the_stand_in_answers_is_what_meta_describes(there: WhatsAppStandIn, webhook: Number) -> None:
     there.speak("leela", "My card is blocked")
     (item,) = webhook.wait_for(1)
     assert isinstance(item, Item)
@@ -263,7 +207,7 @@ def test_what_the_stand_in_answers_is_what_meta_describes(there: WhatsAppStandIn
     assert seen == {*parts, "messages"}
 
 
-def test_what_we_ask_for_is_listed(there: WhatsAppStandIn, webhook: Webhook) -> None:
+def test_what_we_ask_for_is_listed(there: WhatsAppStandIn, webhook: Number) -> None:
     connector = whatsapp.setting_up(webhook.credentials, Http(), app_secret="app")
     connector.identify(webhook.handle, at=datetime.now(UTC))
     connector.health(webhook.handle, callback="", at=datetime.now(UTC))

@@ -27,7 +27,7 @@ from allhours.networks._meta.after import after_pages, looked_through
 from allhours.networks._meta.errors import Gone, TokenRefused
 from allhours.networks._meta.fields import Place, dict_of, id_or_nothing, listed, moment, word
 from allhours.networks._meta.sixty_days import renew_if_due
-from allhours.networks.answering import same_words, within
+from allhours.networks.answering import refused, same_words, within
 from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
 from allhours.networks.windows import ANSWER_WINDOWS
 
@@ -67,15 +67,17 @@ class InstagramAnswers:
     def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:
         """Return whether this item may be answered so, by what is known of it."""
         if _is_anothers(handle, item):
-            return _not(_OTHER_ACCOUNT)
+            return refused(_OTHER_ACCOUNT)
         if item.change is Change.DELETED:
-            return _not("the author has deleted it")
+            return refused("the author has deleted it")
         if item.visibility is Visibility.PRIVATE:
             return (
-                _message_permission(item, at) if private else _not("a private message is answered in private")
+                _message_permission(item, at)
+                if private
+                else refused("a private message is answered in private")
             )
         if "tagged" in item.answer_needs:
-            return _not("Instagram lets nobody answer a tag: answer in the app")
+            return refused("Instagram lets nobody answer a tag: answer in the app")
         return _private_permission(item, at) if private else _public_permission(item)
 
     def length(self, text: str, item: Item, *, private: bool) -> tuple[Length, ...]:
@@ -235,13 +237,9 @@ def _is_anothers(handle: Handle, item: Item) -> bool:
     return item.answer_needs.get("ig_id", handle.native_id) != handle.native_id
 
 
-def _not(reason: str) -> Permission:
-    return Permission(allowed=False, reason=reason)
-
-
 def _message_permission(item: Item, at: datetime) -> Permission:
     if "standby" in item.answer_needs:
-        return _not("another app owns this conversation: answer there, or take it over in Instagram first")
+        return refused("another app owns this conversation: answer there, or take it over in Instagram first")
     closed = "7 days are over since the customer wrote: Instagram takes no answer until they write again"
     if at < item.created_at + MESSAGE_WINDOW:
         return within(
@@ -255,7 +253,7 @@ def _public_permission(item: Item) -> Permission:
     if "mention" in item.answer_needs:
         return Permission(allowed=True, reason="answers the mention in public, below it")
     if "live" in item.answer_needs:
-        return _not("Instagram takes no answers to comments on a live broadcast")
+        return refused("Instagram takes no answers to comments on a live broadcast")
     if "hidden" in item.answer_needs:
         reason = "it was hidden when we heard it: Instagram takes an answer only once it is shown again"
         return Permission(allowed=True, reason=reason)
@@ -264,9 +262,9 @@ def _public_permission(item: Item) -> Permission:
 
 def _private_permission(item: Item, at: datetime) -> Permission:
     if "mention" in item.answer_needs:
-        return _not("a mention elsewhere cannot be answered in private: ask the customer for a message")
+        return refused("a mention elsewhere cannot be answered in private: ask the customer for a message")
     if "private_reply" in item.answer_needs:
-        return _not("the one private reply to this comment is used: wait until the customer answers it")
+        return refused("the one private reply to this comment is used: wait until the customer answers it")
     if "live" in item.answer_needs:
         return Permission(allowed=True, reason="one private message, and only while the broadcast runs")
     closed = "7 days are over since the comment: Instagram takes no private reply any more"

@@ -19,8 +19,8 @@ from allhours.domain.item import Change, Visibility
 from allhours.networks._tiktok import posts
 from allhours.networks._tiktok.api import NETWORK, Api, Gone
 from allhours.networks._tiktok.reread import all_replies
-from allhours.networks.answering import DEFINITE, post_once, same_words
-from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
+from allhours.networks.answering import DEFINITE, look_into_thread, post_once, refused, same_words
+from allhours.networks.contract import Cost, DefiniteNo, Length, Permission, Posted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,13 +49,13 @@ class TikTokAnswers:
     def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:  # noqa: ARG002 - the contract's
         """Return whether the item's thread takes an answer of ours, as far as we heard."""
         if private:
-            return _not(NO_MESSAGES)
+            return refused(NO_MESSAGES)
         if item.change is Change.DELETED:
-            return _not("the author has deleted the comment")
+            return refused("the author has deleted the comment")
         if item.visibility is Visibility.PRIVATE:
-            return _not("the comment is hidden: show it first, then it can be answered")
+            return refused("the comment is hidden: show it first, then it can be answered")
         if not item.answer_needs.get("video_id") or not item.answer_needs.get("thread_id"):
-            return _not("the video of the comment is not known")
+            return refused("the video of the comment is not known")
         return Permission(allowed=True, reason="public answer in the comment's thread")
 
     def length(self, text: str, item: Item, *, private: bool) -> tuple[Length, ...]:  # noqa: ARG002 - the contract's
@@ -108,7 +108,7 @@ class TikTokAnswers:
         try:
             rows, whole = all_replies(self._api(handle, at), needs["video_id"], needs["thread_id"])
         except Gone as error:
-            raise _look(answer, handle, error.detail) from None
+            raise look_into_thread(NETWORK, answer, handle, error.detail) from None
         for row in rows:
             if not isinstance(row, dict) or row.get("owner") is not True:
                 continue
@@ -121,7 +121,7 @@ class TikTokAnswers:
                 return Posted(native_id=native_id, permalink=answer.item.permalink)
         if ours or not whole:
             why = "a reply of ours may be this one, in other words" if ours else "too many replies to read"
-            raise _look(answer, handle, why)
+            raise look_into_thread(NETWORK, answer, handle, why)
         return None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
@@ -194,19 +194,9 @@ def _words(answer: Answer) -> str:
     return answer.fixed.get("text") or outgoing(answer.text, answer.item)
 
 
-def _look(answer: Answer, handle: Handle, why: str) -> CannotTell:
-    thread = answer.item.answer_needs["thread_id"]
-    detail = f"{why}: look into thread {thread} for answer {answer.reply_id}"
-    return CannotTell(NETWORK, detail, handle=handle.handle)
-
-
 def _posted(reply: Reply, item: Item, handle: Handle) -> Posted:
     data = reply.json().get("data")
     native_id = posts.id_or_nothing(data.get("comment_id")) if isinstance(data, dict) else ""
     if not native_id:
         raise Malformed(NETWORK, "no id came with the answer", handle=handle.handle, field="comment_id")
     return Posted(native_id=native_id, permalink=item.permalink)
-
-
-def _not(reason: str) -> Permission:
-    return Permission(allowed=False, reason=reason)

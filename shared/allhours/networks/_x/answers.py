@@ -18,7 +18,7 @@ from allhours.networks._x.call import Broke, Caller, Gone, detail_of, problem_of
 from allhours.networks._x.found import found_message, found_post, participant_of, target_of
 from allhours.networks._x.length import X_RULES, weighted_length
 from allhours.networks._x.posts import NAME, Json, gone_ids, is_id, loads
-from allhours.networks.answering import DEFINITE, SOON, judged, post_once
+from allhours.networks.answering import DEFINITE, SOON, judged, post_once, refused
 from allhours.networks.contract import Cost, DefiniteNo, Length, Permission, Posted
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class Answers:
     def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:  # noqa: ARG002, PLR0911 - X has no windows; one answer a rule
         """Return whether X lets this handle answer, as far as the item tells it."""
         if item.change is Change.DELETED:
-            return _no("the author deleted it")
+            return refused("the author deleted it")
         if never := _never(handle, item, private=private):
-            return _no(never)
+            return refused(never)
         if private:
             if item.visibility is Visibility.PRIVATE:
                 return _yes("a direct message to whoever wrote us one")
@@ -83,7 +83,7 @@ class Answers:
         if handle.handle != item.handle and handle.handle in item.addressed:
             engaged = "mentioned"
         if not engaged:
-            return _no(
+            return refused(
                 f"the author neither mentioned nor quoted {handle.handle}, and X lets us answer nobody else: "
                 "answer by hand at the post's address, or write to the author"
             )
@@ -282,7 +282,3 @@ def _says(document: Json, name: str) -> object:
 
 def _yes(reason: str) -> Permission:
     return Permission(allowed=True, reason=reason)
-
-
-def _no(reason: str) -> Permission:
-    return Permission(allowed=False, reason=reason)

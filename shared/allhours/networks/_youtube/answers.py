@@ -18,7 +18,7 @@ from allhours.domain.errors import (
 from allhours.domain.item import Change, Visibility
 from allhours.networks._youtube.api import NETWORK, WRITE, Api, Gone
 from allhours.networks._youtube.posts import WATCH
-from allhours.networks.answering import DEFINITE, post_once, same_words
+from allhours.networks.answering import DEFINITE, look_into_thread, post_once, refused, same_words
 from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
 from allhours.networks.paging import instant_of
 
@@ -49,15 +49,15 @@ class YouTubeAnswers:
     def permission(self, handle: Handle, item: Item, *, private: bool, at: datetime) -> Permission:  # noqa: ARG002 - the contract's
         """Return whether the item's thread takes an answer of ours, as far as we heard."""
         if private:
-            return _not("YouTube has no private messages")
+            return refused("YouTube has no private messages")
         if item.change is Change.DELETED:
-            return _not("the author has deleted the comment")
+            return refused("the author has deleted the comment")
         if item.visibility is Visibility.PRIVATE:
-            return _not("YouTube holds the comment back: show it first, then it can be answered")
+            return refused("YouTube holds the comment back: show it first, then it can be answered")
         if not item.answer_needs.get("thread_id"):
-            return _not("the thread of the comment is not known")
+            return refused("the thread of the comment is not known")
         if item.answer_needs.get("can_reply") == "false":
-            return _not("YouTube lets nobody answer this thread: comments are closed")
+            return refused("YouTube lets nobody answer this thread: comments are closed")
         return Permission(allowed=True, reason="public answer in the comment's thread")
 
     def length(self, text: str, item: Item, *, private: bool) -> tuple[Length, ...]:  # noqa: ARG002 - the contract's
@@ -114,7 +114,9 @@ class YouTubeAnswers:
             edited = snippet.get("updatedAt", snippet.get("publishedAt")) != snippet.get("publishedAt")
             unclear = unclear or edited or not isinstance(typed, str)
         if unclear:
-            raise _look(answer, handle, "a comment of ours may be this one, in other words")
+            raise look_into_thread(
+                NETWORK, answer, handle, "a comment of ours may be this one, in other words"
+            )
         return None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
@@ -228,13 +230,3 @@ def _since(value: object, since: datetime) -> bool:
         return not isinstance(value, str) or instant_of(value) >= since
     except ValueError:
         return True
-
-
-def _look(answer: Answer, handle: Handle, why: str) -> CannotTell:
-    thread = answer.item.answer_needs["thread_id"]
-    detail = f"{why}: look into thread {thread} for answer {answer.reply_id}"
-    return CannotTell(NETWORK, detail, handle=handle.handle)
-
-
-def _not(reason: str) -> Permission:
-    return Permission(allowed=False, reason=reason)
