@@ -14,6 +14,7 @@ from allhours.domain.life import Life
 from allhours.domain.people import Member, Site
 from allhours.domain.rota import Rota, UnitRota, compile_rota, pool
 from allhours.domain.urgency import NO_KINDS, UrgentKind
+from allhours.domain.voice import Approval, Linting, Voice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from allhours.domain.handle import Handle
     from allhours.domain.segments import Segment
     from allhours.domain.service_level import ServiceLevel
+    from allhours.domain.voice import System, Webhook, Withdrawn
 
 __all__ = ["Account", "AnswerCard", "Member", "OnDuty", "Organisation", "Rule", "Unit"]
 
@@ -71,7 +73,8 @@ class Unit:
     go to the next owner (`move`) or back to the desk (`queue`). `holding_answer` is what a customer may be
     told while nobody is there, by language; {time} is when somebody is. `accepted_gaps` are UTC seconds
     [start, end) in which nobody, or too few, need be on duty. `topics` are what a model may find posts to be
-    about that belong here; the one of its own name where the file names none.
+    about that belong here; the one of its own name where the file names none. `leads` lead it beside its
+    `head`. `voice`, `linting` and `approval` say how it answers (voice.py).
     """
 
     unit_id: str
@@ -88,11 +91,20 @@ class Unit:
     service_levels: tuple[ServiceLevel, ...] = ()
     accepted_gaps: tuple[tuple[int, int], ...] = ()
     topics: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    voice: Voice = field(default_factory=Voice)
+    linting: Linting = field(default_factory=Linting)
+    approval: Approval = field(default_factory=Approval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCard:
-    """A page of ours that answers what many ask; `says` is how they ask, `topics` where it is suggested."""
+    """An answer to what many ask, and the page of ours that says more; `says` is how they ask.
+
+    `topics` narrow where it is suggested. `text` is the answer, `variants` that of a network where it has to
+    be another (X without a link). `owner` sees to it that it stays true, `approved_by` said that it is; from
+    `expires` on (a date) nobody is offered it. Only one that is approved may be `automatic`.
+    """
 
     card_id: str
     unit: str
@@ -100,6 +112,12 @@ class AnswerCard:
     url: str
     says: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    text: str = ""
+    variants: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    owner: str = ""
+    expires: str = ""
+    approved_by: str = ""
+    automatic: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +162,10 @@ class Organisation:
 
     `escalation` is each unit's ladder, and that of pages about the system itself under `operations`.
     `word_lists` are the shipped ones with the file's own, by name; `urgent` and `engagement` say what holds
-    for each kind and policy, `answers` are the answer cards by id.
+    for each kind and policy, `answers` are the answer cards by id. `domains` are our own sites, `published`
+    our own addresses and numbers, which an answer may name. `auditors` see everything and write nothing,
+    `admins` may do everything. `systems` write through the API, `webhooks` are told; `withdrawn` handles were
+    ours.
     """
 
     name: str
@@ -169,6 +190,13 @@ class Organisation:
     urgent: Mapping[str, UrgentKind] = field(default_factory=lambda: NO_KINDS)
     engagement: Mapping[str, Policy] = field(default_factory=lambda: POLICIES)
     answers: Mapping[str, AnswerCard] = field(default_factory=lambda: MappingProxyType({}))
+    domains: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    auditors: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+    systems: Mapping[str, System] = field(default_factory=lambda: MappingProxyType({}))
+    webhooks: tuple[Webhook, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
     changes: tuple[Change, ...] = ()  # in force now; they are no part of the file
 
     @cached_property

@@ -42,7 +42,8 @@ class Leave:
 class Member:
     """One of us: a name for the desk, a time zone, and where pages reach them.
 
-    With `units_at_once` they may be on duty for several units at a time.
+    With `units_at_once` they may be on duty for several units at a time. `initials` sign their answers
+    (`^AB`), `sign_in` is who they are to the OIDC provider: its `sub`, or a verified e-mail address.
     """
 
     member_id: str
@@ -54,6 +55,8 @@ class Member:
     certificates: tuple[Certificate, ...] = ()
     leave: tuple[Leave, ...] = ()
     units_at_once: bool = False
+    initials: str = ""
+    sign_in: str = ""
 
     def speaks(self, languages: Iterable[str]) -> bool:
         """Tell whether the member has all of these languages."""
