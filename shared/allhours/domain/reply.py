@@ -44,13 +44,13 @@ class ReplyState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An approved answer to an item; `reply_id` is the desk's token: a repeated click is the same reply.
+    """An approved answer to an item; `reply_id` is the desk's own token: a repeated click is the same one.
 
     `handle` of `account` says it, which may be another unit's where only that one is allowed to. `slot`
     numbers the answers to one item: a deliberate second answer takes the next. `text` is what goes out,
-    signature and all. `by` wrote it, `approved_by` let it go; `automatic` says that no person did. `card`
-    is the answer card it was made from. `fixed` is what every attempt must repeat, `own` the token of who claimed
-    it last. `absent_at` is the first look that did not show it. `version` grows with every change.
+    signature and all. `by` wrote it, `approved_by` let it go; `automatic` says that no person did. `card` is
+    the answer card it was made from. `fixed` is what every attempt must repeat, `own` the token of who
+    claimed it last. `absent_at` is the first look that did not show it. `version` grows with every change.
     """
 
     reply_id: str
