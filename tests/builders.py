@@ -419,24 +419,26 @@ class FakeRecords:
         if self.busy:
             self.busy -= 1
             raise Busy("writing records: TransactionConflict")
-        touched = [f"item {decision.entry.item.key}" for decision in decisions if decision.entry]
-        touched += [f"case {decision.case.conversation_key}" for decision in decisions if decision.case]
-        assert len(set(touched)) == len(touched) or len(decisions) == 1, "two writes of one row"
+        touched = [decision.entry.item.key for decision in decisions if decision.entry]
+        assert len(set(touched)) == len(touched), "two writes of one row"
+        ahead: dict[str, Case] = {}
         for decision in decisions:
-            if (refused := self._refused(decision)) is not None:
+            if (refused := self._refused(decision, ahead)) is not None:
                 return refused
+            if decision.case:
+                ahead[decision.case.conversation_key] = decision.case
         for decision in decisions:
             self._write(decision)
         return Committed.DONE
 
-    def _refused(self, decision: Decision) -> str | None:
+    def _refused(self, decision: Decision, ahead: Mapping[str, Case]) -> str | None:
         entry, case = decision.entry, decision.case
         assert entry is not None
         was = self.known.get(entry.item.key)
         if (was.version if was else None) != entry.replaces:
             return Committed.KNOWN
         if case:
-            there = self.cases.get(case.conversation_key)
+            there = {**self.cases, **ahead}.get(case.conversation_key)
             if there != decision.case_was or case.conversation_key in self.unreadable:
                 return Committed.STALE
         return None

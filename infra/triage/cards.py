@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ from infra.triage.material import (
 from infra.triage.scores import Target, shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 MODEL = HOME / "shared" / "allhours" / "models" / "cards.bin"
@@ -42,7 +42,8 @@ SOURCE = "banking77"
 NO_CARD = ""
 SEED = 5
 COPIES = 3  # of one of our questions with slots
-_VARIED = 0.6  # what a variant counts beside its row
+_VARIANTS = 2  # of a row
+_VARIED = 0.5  # what each counts beside it
 _UNSHARED = (
     4.0  # what our words count for a card that no shared row asks for: the others have a hundred rows each
 )
@@ -52,7 +53,7 @@ _CHATTER = 0.3  # what one of our posts counts that no card answers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A card as answers.yaml has it."""
+    """What of a card in answers.yaml finds it."""
 
     card_id: str
     unit: str
@@ -83,7 +84,11 @@ class Asked:
 def answers() -> Mapping[str, Written]:
     """Return the example bank's cards by id."""
     found = yaml.safe_load(ANSWERS.read_text(encoding="utf-8"))["answers"]
-    return {card: Written(card_id=card, **body) for card, body in found.items()}
+    known = {each.name for each in fields(Written)}
+    return {
+        card: Written(card_id=card, **{name: value for name, value in body.items() if name in known})
+        for card, body in found.items()
+    }
 
 
 def shared_questions(name: str) -> list[tuple[str, str]]:
@@ -104,8 +109,13 @@ def shared_questions(name: str) -> list[tuple[str, str]]:
 def material() -> list[Asked]:
     """Return everything to learn from, without variants."""
     shared = shared_questions("train")
-    asked = {card for _, card in shared}
     rows = [Asked(text=text, card=card, weight=1.0, group=text) for text, card in shared]
+    return rows + our_material({card for _, card in shared})
+
+
+def our_material(asked: Collection[str]) -> list[Asked]:
+    """Return what we wrote to learn from, given the cards that shared rows ask for."""
+    rows = []
     for text, card in _our_questions():
         weight = 1.0 if card in asked else _UNSHARED if card else _UNANSWERED
         rows.append(Asked(text=text, card=card, weight=weight, group=text))
@@ -135,7 +145,7 @@ def _our_questions() -> list[tuple[str, str]]:
 
 
 def with_variants(rows: Sequence[Asked]) -> list[Asked]:
-    """Return the rows, and each as somebody else might have typed it."""
+    """Return the rows, and each as others might have typed it."""
     lists = word_lists()
     companies, banks = vary.handles(lists, "companies"), vary.handles(lists, "banks")
     made = []
@@ -143,14 +153,11 @@ def with_variants(rows: Sequence[Asked]) -> list[Asked]:
         made.append(row)
         chance = random.Random(f"{SEED} {row.text}")
         unit = answers()[row.card].unit if row.card else NOBODY
-        varied = vary.varied(
-            Row(text=row.text, unit=unit, priority=3, source="", group=""), chance, companies, banks
-        )
-        made.append(
-            Asked(
-                text=varied.text, card=row.card, weight=row.weight * _VARIED, group=row.group, original=False
-            )
-        )
+        plain = Row(text=row.text, unit=unit, priority=3, source="", group="")
+        for _ in range(_VARIANTS):
+            text = vary.varied(plain, chance, companies, banks).text
+            weight = row.weight * _VARIED
+            made.append(Asked(text=text, card=row.card, weight=weight, group=row.group, original=False))
     return made
 
 

@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix, diags
 from allhours.domain.answer_cards import BUCKETS, LANES, LEVELS, MAGIC, MIDDLE
 from allhours.domain.answer_concepts import TABLE
 from infra.triage.cards import MODEL, NO_CARD, answers, material, with_variants
+from infra.triage.origin import origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,7 @@ def blob(weights: Numbers, heat: float, cards: Sequence[str], topics: Sequence[s
     lanes = np.zeros((BUCKETS, LANES), np.uint8)
     lanes[:, : halves.shape[1]] = halves
     header = {
+        "origin": origin(),
         "cards": list(cards),
         "topics": list(topics),
         "scales": [float(f"{scale:.5g}") for scale in scales],

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 MARK = 0.4  # what a mark counts beside the pieces of a post, whose squares sum to about 1
 RARE = 3.0  # a piece counts log(posts / posts with it) / RARE while its weight is learned
 WIDTH = 20  # hidden numbers of a net; the model has `HIDDEN // WIDTH` of them side by side
-TEACHERS = 4  # nets that the model's own are taught by, besides the labels: more than fit into it
-MOST = 0.998  # of the weights lie within the steps that half a byte can count
+TEACHERS = 4  # nets that the model's own are taught by, besides the labels: more than fit into it,
+WIDER = 40  # and each of so many hidden numbers
+MOST = (
+    0.98  # of the weights lie within the steps that half a byte can count: fewest scores are changed by that
+)
 SPREAD = 0.3  # of the weights that learning starts from
 BATCH = 1024
 PACE = 1e-2
@@ -104,30 +107,43 @@ def fitted(
     rows = (plain @ diags(rarity)).tocsr()
     counts = np.array(weights, np.float32)
 
-    def nets(number: int, aims: Numbers, place: int) -> _Parts:
+    def nets(number: int, width: int, aims: Numbers, place: int) -> _Parts:
         """Return so many nets side by side, which together give the mean of their scores."""
         made = [
-            _net(rows, aims, counts, rounds, np.random.default_rng([seed, place, each]))
+            _net(
+                rows,
+                aims,
+                counts,
+                rounds=rounds,
+                width=width,
+                chance=np.random.default_rng([seed, place, each]),
+            )
             for each in range(number)
         ]
         first, hidden, out, biases = zip(*made, strict=True)
         return np.hstack(first), np.concatenate(hidden), np.vstack(out) / number, np.mean(biases, axis=0)
 
-    taught = _odds(_forward(rows, *nets(teachers, targets, 0))) if teachers else targets
-    first, hidden, out, biases = nets(HIDDEN // WIDTH, (targets + taught) / 2, 1)
+    taught = _odds(_forward(rows, *nets(teachers, WIDER, targets, 0))) if teachers else targets
+    first, hidden, out, biases = nets(HIDDEN // WIDTH, WIDTH, (targets + taught) / 2, 1)
     return Fitted(features=first * rarity[:, None], marks=marks, hidden=hidden, out=out, biases=biases)
 
 
 def _net(
-    rows: csr_matrix, targets: Numbers, counts: Numbers, rounds: int, chance: np.random.Generator
+    rows: csr_matrix,
+    targets: Numbers,
+    counts: Numbers,
+    *,
+    rounds: int,
+    width: int,
+    chance: np.random.Generator,
 ) -> list[Numbers]:
     """Return the parts of one network, the mean of those of the second half of the rounds."""
     lanes = targets.shape[1]
     learner = _Learner(
         [
-            (chance.standard_normal((rows.shape[1], WIDTH)) * SPREAD).astype(np.float32),
-            np.zeros(WIDTH, np.float32),
-            (chance.standard_normal((WIDTH, lanes)) * SPREAD).astype(np.float32),
+            (chance.standard_normal((rows.shape[1], width)) * SPREAD).astype(np.float32),
+            np.zeros(width, np.float32),
+            (chance.standard_normal((width, lanes)) * SPREAD).astype(np.float32),
             np.zeros(lanes, np.float32),
         ]
     )
@@ -218,13 +234,14 @@ def temperature(scores: Numbers, units: Sequence[str]) -> float:
     return float(minimize_scalar(surprise, bounds=(0.3, 3), method="bounded").x)
 
 
-def blob(model: Fitted, heat: float) -> bytes:
+def blob(model: Fitted, heat: float, origin: str) -> bytes:
     """Return the bytes that `allhours.domain.classifier` reads, with the topics' temperature folded in."""
     pieces, marks = model.features[:BUCKETS], model.features[BUCKETS:] * MARK
     steps = np.maximum(np.quantile(np.abs(pieces), MOST, axis=0), 1e-6) / MIDDLE
     halves = np.clip(np.floor(pieces / steps) + MIDDLE + 0.5, 0, 2 * MIDDLE).astype(np.uint8)
     rows = halves[:, ::2] | halves[:, 1::2] << 4
     header = {
+        "origin": origin,
         "topics": list(TOPICS),
         "steps": _short(steps, 8),
         "marks": {name: _short(row, 4) for name, row in zip(model.marks, marks, strict=True)},

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allhours.aws import wiring
-from allhours.aws.clients import dynamodb
+from allhours.aws.clients import CONFIG, dynamodb
 from allhours.aws.table import compact, reasons_of
 from allhours.domain import page
 from allhours.domain.case import State, case_key_of
@@ -31,6 +32,8 @@ from tests.crash.seen import events, rows
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from botocore.awsrequest import AWSPreparedRequest
 
     from allhours.domain.decision import Decision
     from allhours.domain.judgement import Said
@@ -66,6 +69,35 @@ def test_a_second_writer_is_told_whether_item_or_case_moved() -> None:
     assert wiring.records().commit(first, at=NOON) == Committed.DONE
     assert wiring.records().commit(first, at=NOON) == Committed.KNOWN
     assert wiring.records().commit(second, at=NOON) == Committed.STALE
+
+
+def test_words_of_one_conversation_are_one_write_of_their_case() -> None:
+    first = decided(an_item("1"))
+    second = ROUTER.decide(an_item("2"), None, first.case, "x#1", NOON)
+    assert wiring.records().commit(first, second, at=NOON) == Committed.DONE
+    world = wiring.records().read(("x#1", "x#2"), ("x#1",))
+    assert (world.cases["x#1"], sorted(world.known)) == (second.case, ["x#1", "x#2"])
+    third, fourth = decided(an_item("3")), decided(an_item("4"))
+    assert third.case
+    assert wiring.records().commit(third, at=NOON) == Committed.DONE
+    fifth = ROUTER.decide(an_item("5"), None, fourth.case, "x#1", NOON)
+    assert wiring.records().commit(fourth, fifth, at=NOON) == Committed.STALE
+    assert wiring.records().read(("x#4", "x#5"), ("x#1",)).cases["x#1"] == third.case
+
+
+def test_the_table_is_called_where_botocore_would_call_it_and_signed_alike() -> None:
+    sent: list[tuple[str, str]] = []
+
+    def note(request: AWSPreparedRequest, **_: object) -> None:
+        scope = str(request.headers["Authorization"]).partition(", Signature=")[0]
+        sent.append((str(request.url), scope))
+
+    for client in (dynamodb(), boto3.client("dynamodb", config=CONFIG)):
+        client.meta.events.register_first("before-send.dynamodb.ListTables", note, "note")
+        client.list_tables()
+        client.meta.events.unregister("before-send.dynamodb.ListTables", note, "note")
+    assert len(sent) == len("12")
+    assert sent[0] == sent[1]
 
 
 def test_an_edit_replaces_only_the_version_that_was_read() -> None:

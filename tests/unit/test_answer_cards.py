@@ -29,14 +29,16 @@ from allhours.domain.errors import BadInput
 from allhours.domain.features import features_of
 from allhours.domain.judgement import TOPICS, Said
 from allhours.domain.organisation import AnswerCard
-from allhours.domain.word_lists import words_of
+from allhours.domain.word_lists import WordLists, words_of
 from infra.triage.cards import answers, score
+from infra.triage.material import word_lists
 from tests.builders import an_organisation
 from tests.shared_material import data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LISTS = WordLists(word_lists())
 EVEN = dict.fromkeys(TOPICS, 1 / len(TOPICS))
 NOBODYS = dict.fromkeys(TOPICS, 0.0005) | {"none": 0.996}
 
@@ -176,11 +178,42 @@ def test_the_judge_of_an_organisation_suggests_its_cards_with_its_opinion() -> N
     words = words_of(said.text)
     opinion = models.judge(an_organisation(answers={"routing": card}))(said, words, {})
     assert opinion
-    assert [name for name, _ in opinion.cards] == ["routing"]
+    assert [name for name, _ in opinion.cards()] == ["routing"]
     without = models.judge(an_organisation())(said, words, {})
     assert without
-    assert without.cards == ()
+    assert without.cards() == ()
     assert without.odds == opinion.odds
+
+
+REFERENCES = st.from_regex(
+    r"q[a-f]{0,4}[0-9]{1,6}[a-f]{1,4}[0-9a-f]{3,12}|QX[0-9]{4,14}|[0-9]{8,12}[a-f]{1,4}", fullmatch=True
+)
+
+
+@settings(deadline=None)
+@given(one=REFERENCES, other=REFERENCES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acme bank, my card [card …1111] fails {}",
+        "@acmebank {}: where is my refund?",
+        "Order {} HAS NOT COME and nobody answers. what a joke",
+        "lovely sunset {} tonight",
+    ],
+)
+def test_whichever_reference_a_post_has_it_is_judged_the_same(
+    example: AnswerCards, text: str, one: str, other: str
+) -> None:
+    def opinion(reference: str) -> tuple[Mapping[str, float], float, Sequence[tuple[str, float]]]:
+        said = Said(text=text.format(reference))
+        words = words_of(said.text)
+        hits = LISTS.hits(words)
+        found = models.triage()(said, words, hits)
+        assert found
+        cards = example.suggest(features_of(said.text, words, hits), words, found.odds)
+        return found.odds, found.urgent, cards
+
+    assert opinion(one) == opinion(other)
 
 
 def a_blob(header: bytes, rows: bytes) -> bytes:

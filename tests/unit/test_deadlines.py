@@ -97,6 +97,17 @@ def test_another_unit_has_promises_of_its_own_from_the_same_instant() -> None:
     )
 
 
+@pytest.mark.parametrize(("promised", "after"), [(MINUTE, MINUTE), (HOUR, HOUR / 2)])
+def test_another_unit_never_puts_off_the_answer_that_urgency_promised(
+    promised: timedelta, after: timedelta
+) -> None:
+    urgent = replace(opened(), urgent="distress", due={"first_answer": SAID + promised})
+    moved = case_after(an_item("2", addressed=("@acmepay",)), urgent)
+    assert (moved.unit, moved.due["first_answer"]) == ("payments", SAID + after)
+    answered = case_after(an_item("2", addressed=("@acmepay",)), urgent.answered(NOON))
+    assert "first_answer" not in answered.due
+
+
 def test_what_was_missed_is_not_promised_again_by_the_next_unit() -> None:
     missed = opened().told(["first_answer"])
     moved = case_after(an_item("2", addressed=("@acmepay",)), missed)

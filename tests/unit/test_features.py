@@ -31,6 +31,41 @@ def test_a_link_and_a_mask_are_the_same_whatever_they_hide() -> None:
     assert _features("card [card …1111] gone").pieces == _features("card [iban …4321] gone").pieces
 
 
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "q4f91b6a842ce",
+        "A1B2C3",
+        "INV20931",
+        "12345678ab",
+        "svaxgg09oq",
+        "550E8400",
+        "x1234567890123456789012345",
+    ],
+)
+def test_a_reference_says_nothing(reference: str) -> None:
+    assert _features(f"My card {reference} fails, why?") == _features("My card  fails, why?")
+    assert _features(reference) == _features("")
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["2fa", "401k", "p2p", "mp3", "24h", "24hours", "covid19", "iphone14", "5000naira", "2nd", "abcdefgh"],
+)
+def test_a_word_with_a_digit_is_a_word(word: str) -> None:
+    assert len(_features(f"my {word} fails").words) == 3
+
+
+def test_digits_count_by_their_number() -> None:
+    assert _features("paid 1234567 to him 24hours ago") == _features("paid 7654321 to him 48hours ago")
+    assert _features("24hours").pieces != _features("3hours").pieces
+
+
+def test_a_reference_in_a_handle_a_hashtag_or_a_link_leaves_them_what_they_are() -> None:
+    marks = _features("@a1b2c3d4 ref A1B2C3D4 #a1b2c3d4 https://t.co/a1b2c3d4").marks
+    assert {"to someone", "handles:1", "hashtags:1", "links:1", "link last"} <= set(marks)
+
+
 def test_only_the_brand_lists_see_whom_a_post_is_addressed_to() -> None:
     bank, airline = _features("@AcmeBank no answer for days"), _features("@NorthAir no answer for days")
     assert bank.pieces == airline.pieces

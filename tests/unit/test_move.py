@@ -177,6 +177,17 @@ def test_an_urgent_case_calls_the_person_on_duty_in_its_new_unit() -> None:
     assert cases.moves[0].case.due["first_answer"] <= case.opened_at + timedelta(seconds=900)
 
 
+@pytest.mark.parametrize(("promised", "after"), [(300, 300), (1200, 900)])
+def test_a_move_never_puts_off_the_answer_that_urgency_promised(promised: int, after: int) -> None:
+    """Payments promises one in 900 seconds: whichever is sooner."""
+    cases = FakeMoves()
+    case = cases.hear(a_general_item(text="I am desperate"))
+    due = {"first_answer": case.opened_at + timedelta(seconds=promised)}
+    case = cases.records.cases[case.conversation_key] = replace(case, urgent="distress", due=due)
+    moved(cases, case)
+    assert cases.moves[0].case.due["first_answer"] == case.opened_at + timedelta(seconds=after)
+
+
 def test_a_case_that_is_moved_into_a_gap_pages_and_tells_of_it() -> None:
     cases = FakeMoves()
     case = cases.hear(an_item(created_at=NIGHT), at=NIGHT)

@@ -132,6 +132,40 @@ def test_items_of_different_cases_are_written_together_and_those_of_one_in_their
     assert together == [["1"], ["2", "3", "4"]]
 
 
+def test_a_conversation_in_one_batch_is_written_together_and_ends_as_if_each_word_had_come_alone() -> None:
+    story = [
+        an_item("1", conversation_id="a", created_at=after(1)),
+        an_item("2", conversation_id="a", created_at=after(2), author=STRANGER),
+        an_item("3", conversation_id="b", created_at=after(3)),
+        an_item("4", conversation_id="a", created_at=after(4), addressed=("@acmepay",)),
+    ]
+    together, alone = FakeRecords(), FakeRecords()
+    assert routed(together, *story).outcomes == {"routed": 4}
+    for item in story:
+        routed(alone, item)
+    assert (together.cases, together.known, together.events) == (alone.cases, alone.known, alone.events)
+    assert [event["case_version"] for event in together.events] == [1, 2, 1, 3]
+
+
+def test_a_conversation_that_another_router_has_opened_meanwhile_keeps_every_word_of_the_batch() -> None:
+    records = FakeRecords()
+    records.meanwhile = [lambda: routed(records, an_item("0", conversation_id="a"))]
+    story = [an_item(f"{n}", conversation_id="a", created_at=after(n)) for n in (1, 2, 3)]
+    assert routed(records, *story).outcomes == {"routed": 3}
+    assert records.cases["x#a"].items == 4
+    assert [event["case_version"] for event in records.events] == [1, 2, 3, 4]
+
+
+def test_what_is_put_back_takes_its_case_along_and_the_next_word_is_decided_without_it() -> None:
+    records = FakeRecords(busy=2)  # for both together, then for the first by itself
+    story = [an_item(f"{n}", conversation_id="a", created_at=after(n)) for n in (1, 2)]
+    done = routed(records, *story)
+    assert (done.again, done.outcomes) == ([0], {"routed": 1})
+    assert [event["event"] for event in records.events] == ["case.opened"]
+    assert routed(records, story[0]).outcomes == {"routed": 1}
+    assert records.cases["x#a"].items == 2
+
+
 def test_what_spoils_a_common_write_is_found_alone_and_the_others_are_done() -> None:
     """Another router has opened the case of one of them meanwhile."""
     records = FakeRecords()

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allhours.domain.item import Item, Kind
+from allhours.domain.item import Change, Item, Kind
 from allhours.domain.judgement import Judge, Opinion, Said, no_judge
+from allhours.domain.organisation import AnswerCard
 from allhours.domain.router import Router
 from allhours.domain.rules import Rules
-from tests.builders import RULES, a_case, a_general_item, an_item, an_organisation
+from tests.builders import NOON, RULES, a_case, a_general_item, an_item, an_organisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,10 @@ def thinks(urgent: float = 0.0, suggests: tuple[str, ...] = (), **odds: float) -
 
     def judge(_said: Said, _words: Sequence[str], _hits: Mapping[str, Sequence[str]], /) -> Opinion:
         return Opinion(
-            odds=odds, urgent=urgent, cards=tuple((card, 0.9) for card in suggests), model="0123456789"
+            odds=odds,
+            urgent=urgent,
+            cards=lambda: tuple((card, 0.9) for card in suggests),
+            model="0123456789",
         )
 
     return judge
@@ -214,3 +218,32 @@ def test_the_model_alone_can_call_a_person_and_leaves_the_unit_to_the_ladder() -
 def test_the_model_calls_nobody_for_what_is_casual() -> None:
     way = routed(a_general_item(), judge=thinks(none=0.99, urgent=0.99))
     assert (way.verdict.lane, way.urgent) == ("light", None)
+
+
+def test_cards_are_asked_for_when_a_case_opens_or_its_words_change_and_for_no_further_word() -> None:
+    card = AnswerCard(card_id="block_card", unit="cards", title="Block", url="https://acme.example/block")
+    bank = replace(BANK, answers={"block_card": card})
+    asked: list[str] = []
+
+    def judge(said: Said, _words: Sequence[str], _hits: Mapping[str, Sequence[str]], /) -> Opinion:
+        def cards() -> tuple[tuple[str, float], ...]:
+            asked.append(said.text)
+            return (("block_card", 0.9), ("of_another_bank", 0.8))
+
+        return Opinion(odds={"cards": 0.9}, cards=cards)
+
+    router = Router(bank, judge=judge)
+    first = router.decide(a_general_item(text="one"), None, None, "x#1", NOON)
+    assert first.entry
+    assert first.entry.event
+    assert first.entry.event["answers"] == ["block_card"]
+    second = router.decide(a_general_item("2", text="two"), None, first.case, "x#1", NOON)
+    assert second.entry
+    assert second.entry.event
+    assert "answers" not in second.entry.event
+    edit = a_general_item(text="three", change=Change.EDITED, version=5)
+    third = router.decide(edit, first.entry.as_known(), second.case, "x#1", NOON)
+    assert third.entry
+    assert third.entry.event
+    assert third.entry.event["answers"] == ["block_card"]
+    assert asked == ["one", "three"]

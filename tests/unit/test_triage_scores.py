@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from allhours import models
 from infra.triage import measure
 from infra.triage.material import Row
 from infra.triage.measure import Judged
+from infra.triage.origin import origin
 from infra.triage.scores import shipped_targets
 from tests.shared_material import data
 
@@ -21,6 +25,14 @@ def _judged(unit: str, none: float, *, cards: float = 0.0, urgent: float = 0.0, 
 def test_the_shipped_model_meets_its_targets() -> None:
     data("routing", "dev.csv")
     assert not {target.what: target.value for target in shipped_targets() if not target.met}
+
+
+@pytest.mark.parametrize("model", ["triage.bin", "cards.bin"])
+def test_the_shipped_model_was_learned_from_what_is_in_this_checkout(model: str) -> None:
+    """Where patterns, lists, features or fitting have changed, run `make train triage`."""
+    blob = models.HOME.joinpath(model).read_bytes()
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[4:8], "little")])
+    assert header.get("origin") == origin()
 
 
 def test_a_tie_counts_half() -> None:

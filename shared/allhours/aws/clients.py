@@ -54,8 +54,14 @@ PASSING = frozenset(
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """Return the DynamoDB client."""
-    return _awake(boto3.client("dynamodb", config=CONFIG))
+    """Return the DynamoDB client, which knows its address.
+
+    Botocore would work it out anew before every call, with a query into all that is written, lest a table of
+    another account be among it; that takes nearly as long as to sign the call.
+    """
+    client = _awake(boto3.client("dynamodb", config=CONFIG))
+    vars(client)["_ruleset_resolver"] = None  # as for a service without rules: `meta.endpoint_url` it is
+    return client
 
 
 @cache

@@ -29,7 +29,7 @@ def packed(row: Row) -> Row:
     for name in LONG:
         if size > UNIT and name in row:
             text = row[name]["S"].encode()
-            deflate = zlib.compressobj(zdict=WORDS)
+            deflate = _PRIMED.copy()
             small = deflate.compress(text) + deflate.flush()
             size -= len(text) - len(small)
             row = {**row, name: {"B": small}}
@@ -118,3 +118,6 @@ WORDS = (
     b'","engaged":"mentioned"}}'
 )
 """The names and phrases of our JSON, the most frequent last. Rows are packed by them: never to be changed."""
+
+# Its copy need not read the words again: that, and a level less, is a third of the time for 1 % more bytes.
+_PRIMED = zlib.compressobj(level=3, wbits=13, memLevel=6, zdict=WORDS)

@@ -59,12 +59,22 @@ class DynamoRecords:
         return world
 
     def commit(self, *decisions: Decision, at: datetime) -> str:
-        """Write items, their cases and the pages that are news in one transaction."""
-        writes = {
-            _key_of(write): (what, write)
-            for decision in reversed(decisions)  # of two with one cause the first one's page
-            for what, write in self._writes(decision, at)
-        }
+        """Write items, their cases and the pages that are news in one transaction.
+
+        Of decisions on one case the first says what must be there, and the last what is to be.
+        """
+        was, becomes = dict[str, Case | None](), dict[str, Case]()
+        for decision in decisions:
+            if case := decision.case:
+                was.setdefault(case.conversation_key, decision.case_was)
+                becomes[case.conversation_key] = case
+        expires = str(int((at + self._retention).timestamp()))
+        puts = [
+            *(("case", put_case(self._table, case, was[key], expires)) for key, case in becomes.items()),
+            *(put for decision in reversed(decisions) for put in self._writes(decision, expires, at)),
+        ]
+        # Of two with one cause the first one's page.
+        writes = {_key_of(write): (what, write) for what, write in puts}
         try:
             return commit(list(writes.values()), "writing records")
         except ClientError as error:
@@ -73,17 +83,17 @@ class DynamoRecords:
             message = f"writing records: {code_of(error)}"  # which of them it is shows when each goes alone
             raise Busy(message) from error
 
-    def _writes(self, decision: Decision, at: datetime) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
-        expires = str(int((at + self._retention).timestamp()))
+    def _writes(
+        self, decision: Decision, expires: str, at: datetime
+    ) -> Iterator[tuple[str, TransactWriteItemTypeDef]]:
+        """Yield what a decision writes beside its case."""
         if decision.entry:
             row = _item_row(decision.entry, decision.case)
             soon = str(int((at + self._kept_for(decision.entry.item)).timestamp()))
             yield "item", self._put(row, soon, "v", decision.entry.replaces)
-        if decision.case:
-            was = decision.case_was
-            yield "case", put_case(self._table, decision.case, was, expires)
-            if was and was.generation != decision.case.generation:
-                yield "old", self._put(_case_row(f"OLD#{was.case_id}", _history(was)), expires, "", None)
+        was = decision.case_was
+        if decision.case and was and was.generation != decision.case.generation:
+            yield "old", self._put(_case_row(f"OLD#{was.case_id}", _history(was)), expires, "", None)
         for page in decision.pages:
             yield "page", put_page(self._table, page, at)
         for notice in decision.notices:

@@ -102,7 +102,7 @@ def _answers(organisation: Organisation, opinion: Opinion | None) -> list[dict[s
     cards = organisation.answers
     return [
         {"id": card, "title": cards[card].title, "url": cards[card].url, "odds": round(odds, 4)}
-        for card, odds in (opinion.cards if opinion else ())
+        for card, odds in (opinion.cards() if opinion else ())
         if card in cards
     ]
 

@@ -71,6 +71,8 @@ def fingerprint(text: str) -> str:
 def _telling(text: str) -> Iterable[str]:
     """Yield the words that say something; two letters at a time where a script has no blanks."""
     for found in _WORD.findall(normalize("NFC", text[:_LONG]).lower()):
+        if not found or found in _EMPTY:
+            continue
         word = found if found.isalpha() else found.replace("'", "").replace("\u2019", "")
         if not word.isascii():
             word = folded(word)

@@ -160,6 +160,8 @@ class Case:
         Priority only ever rises (1 is the highest).
         """
         moved = route.unit != self.unit
+        if not moved and route.account == self.account and route.priority >= self.priority:
+            return self
         return replace(
             self,
             unit=route.unit,

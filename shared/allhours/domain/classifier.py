@@ -14,16 +14,17 @@ comes to is remembered.
 from __future__ import annotations
 
 import json
+import sys
 from copy import copy
+from functools import partial
 from hashlib import sha256
 from math import exp, sqrt
-from operator import mul
 from struct import Struct
 from typing import TYPE_CHECKING, TypedDict
 
 from allhours.domain.errors import BadInput
 from allhours.domain.features import BUCKETS, features_of
-from allhours.domain.judgement import TOPICS, Opinion
+from allhours.domain.judgement import TOPICS, Opinion, no_cards
 from allhours.domain.language import is_english
 
 if TYPE_CHECKING:
@@ -33,7 +34,17 @@ if TYPE_CHECKING:
     from allhours.domain.features import Features
     from allhours.domain.judgement import Said
 
-CASUAL = 0.6
+if sys.version_info >= (3, 12):
+    from math import sumprod
+else:
+    from operator import mul
+
+    def sumprod(one: Sequence[float], other: Sequence[float]) -> float:
+        """Return the sum of the products."""
+        return sum(map(mul, one, other))
+
+
+CASUAL = 0.7
 """P(none) from which a post is no case: fewer cases are lost than at even odds (docs/triage.md)."""
 UNSURE = 0.35
 """Odds of the likeliest unit below which the fallback unit's humans decide: three times a blind guess."""
@@ -98,7 +109,7 @@ class Classifier:
         return Opinion(
             odds=odds,
             urgent=1 / (1 + exp(-max(-50.0, min(50.0, urgent)))),
-            cards=self._cards.suggest(features, words, odds) if self._cards else (),
+            cards=partial(self._cards.suggest, features, words, odds) if self._cards else no_cards,
             model=self.version,
         )
 
@@ -108,17 +119,18 @@ class Classifier:
         sums = self._sums(features)
         pieces = sum(map(len, features.words)) + len(features.pairs)
         middle, root = MIDDLE * pieces, sqrt(pieces or 1)
-        marks = [header["marks"][mark] for mark in features.marks if mark in header["marks"]]
+        known = header["marks"]
+        marks = [known[mark] for mark in features.marks if mark in known]
         biases = map(sum, zip(header["hidden"], *marks, strict=True))
         hidden = [
-            max(0.0, bias + step * (lane - middle) / root)
+            value if (value := bias + step * (lane - middle) / root) > 0 else 0.0
             for bias, step, lane in zip(biases, header["steps"], sums, strict=True)
         ]
         scores = [
-            bias + sum(map(mul, weights, hidden))
+            bias + sumprod(weights, hidden)
             for weights, bias in zip(header["topic_weights"], header["topic_biases"], strict=True)
         ]
-        return scores, header["urgent_bias"] + sum(map(mul, header["urgent_weights"], hidden))
+        return scores, header["urgent_bias"] + sumprod(header["urgent_weights"], hidden)
 
     def _sums(self, features: Features) -> list[int]:
         """Return the sum of the rows of all ids, by column."""

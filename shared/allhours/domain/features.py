@@ -2,7 +2,8 @@
 
 Nothing here is learned. A model (`classifier.py`) is a weight for each of these features, so whoever trains
 one and whoever asks it must take the features from this one place. Handles and links are neutral tokens: no
-model can know a name. Only the brand lists, which a clerk can read, see whom a post is addressed to.
+model can know a name. Only the brand lists, which a clerk can read, see whom a post is addressed to. Digits
+count by their number, and a reference such as `q4f91b6a` not at all: what its letters spell is chance.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ _SOMEONE, _LINK, _MASK = " xsomeonex ", " xlinkx ", " xmaskx "
 _END = "."
 _TOKENS = frozenset({_SOMEONE.strip(), _LINK.strip(), _MASK.strip(), _END})
 
+_REFERENCE = re.compile(
+    r"""(?<![\w@#]) (?=\w{6}) \w*?  # not a handle, not a hashtag
+    (?: \d [^\W\d]+ \d | [^\W\d] \d+ [^\W\d]  # letters and digits change places twice,
+      | [^\W\d] \d{4} | \d{8} [^\W\d]  # four digits follow a letter, or a letter eight digits
+    ) \w*""",
+    re.VERBOSE,
+)
+"""What no word looks like: `401k`, `24hours`, `covid19` and `5000naira` are none."""
+_DIGITS = str.maketrans("123456789", "0" * 9)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
@@ -57,7 +68,10 @@ def features_of(text: str, words: Sequence[str], hits: Mapping[str, Sequence[str
     read = text if len(text) <= _LONGEST else f"{text[: _LONGEST * 2 // 3]} {text[-_LONGEST // 3 :]}"
     if read is not text or _HAS_FURNITURE.search(read):
         words = words_of(_FURNITURE.sub(_neutral, read))
-    words = [_plain(word) for word in words]
+    words = [word if word.isalpha() and len(word) <= _LONGEST_WORD else _plain(word) for word in words]
+    if "" in words:
+        words = [word for word in words if word]
+        read = _REFERENCE.sub("", read)
     pairs = dict.fromkeys(zip([_END, *words], [*words, _END], strict=True))
     return Features(
         words=[_pieces_of(word) for word in dict.fromkeys(words)],
@@ -72,8 +86,10 @@ def _neutral(match: re.Match[str]) -> str:
 
 
 def _plain(word: str) -> str:
-    """Return a word as it is hashed: a number by its length, a very long word by its beginning."""
-    return "0000"[: len(word)] if word.isdigit() else word[:_LONGEST_WORD]
+    """Return a word as it is hashed: digits as so many, a very long word by its beginning, no reference."""
+    if word.isdigit():
+        return "0000"[: len(word)]
+    return "" if _REFERENCE.match(word) else word[:_LONGEST_WORD].translate(_DIGITS)
 
 
 @lru_cache(maxsize=_CACHED_WORDS)

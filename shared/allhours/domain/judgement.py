@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from allhours.domain.item import Kind, Visibility
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from allhours.domain.item import Item
 
@@ -58,10 +58,10 @@ class Said:
     to_us: bool = False
 
     @staticmethod
-    def of(item: Item) -> Said:
-        """Return what of an item may be judged."""
+    def of(item: Item, text: str | None = None) -> Said:
+        """Return what of an item may be judged, or of another text in its place."""
         return Said(
-            text=item.text,
+            text=item.text if text is None else text,
             language=item.language,
             network=item.network,
             kind=item.kind,
@@ -73,18 +73,27 @@ class Said:
 
 NO_ODDS: Mapping[str, float] = MappingProxyType({})
 
+Cards = tuple[tuple[str, float], ...]
+"""Answer cards by id, the likeliest first, each with its probability."""
+
+
+def no_cards() -> Cards:
+    """Suggest no card."""
+    return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
     """What a model thinks, calibrated: `odds` are probabilities by topic (with `none`), and sum to 1.
 
-    `urgent` is the probability that it cannot wait. `cards` are answer cards by id, the likeliest first, each
-    with its probability, and none where no card fits. `model` is the version that thought so.
+    `urgent` is the probability that it cannot wait. `cards` finds the answer cards that fit, if any does; it
+    takes a quarter of the time that an opinion does, so it is called only for whom they are shown to. `model`
+    is the version that thought so.
     """
 
     odds: Mapping[str, float] = field(default_factory=lambda: NO_ODDS)
     urgent: float = 0.0
-    cards: tuple[tuple[str, float], ...] = ()
+    cards: Callable[[], Cards] = no_cards
     model: str = ""
 
 

@@ -44,6 +44,8 @@ def mask(text: str) -> Masked:
 
 def spans(text: str) -> list[Hit]:
     """Return what `mask` masks, in order, without overlaps, by its places in `text`."""
+    if not text:
+        return []
     folded, offsets = _fold(text)
     hits = _hits(folded)
     if not offsets:
@@ -61,7 +63,8 @@ def _end(text: str, end: int) -> int:
 def _hits(folded: str) -> list[Hit]:
     """Search between the masks that are there, then between what was found, until nothing is found."""
     hits: list[Hit] = []
-    stretches = _between([match.span() for match in _MASK.finditer(folded)], 0, len(folded))
+    walls = [match.span() for match in _MASK.finditer(folded)] if "[" in folded else []
+    stretches = _between(walls, 0, len(folded))
     for rounds_left in range(_ROUNDS, -1, -1):
         searched, stretches = stretches, []
         for start, end in searched:
@@ -72,6 +75,8 @@ def _hits(folded: str) -> list[Hit]:
                 moved = [replace(hit, start=hit.start + start, end=hit.end + start) for hit in found]
                 hits += moved
                 stretches += _between([(hit.start, hit.end) for hit in moved], start, end)
+        if not stretches:
+            break
     return sorted(hits, key=lambda hit: hit.start)
 
 

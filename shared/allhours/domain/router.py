@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _AT_NAME = re.compile(r"@[\w.-]+(?:@[\w.-]+)?")
 _ANEW = ("case.opened", "case.reopened")
+_ASKS_ANEW = (*_ANEW, "item.edited")
 _NO_WINDOWS: Mapping[str, tuple[timedelta, ...]] = MappingProxyType({})
 
 
@@ -258,7 +259,7 @@ class Router:
             step=way.step,
             duty=duty,
             was=was,
-            grounds=record(self.organisation, way),
+            grounds=record(self.organisation, way, answers=event in _ASKS_ANEW),
         )
         if (
             duty.gap

@@ -209,8 +209,11 @@ def _moved(way: Route, other: Route, verdict: Verdict, case: Case | None) -> dic
     }
 
 
-def record(organisation: Organisation, way: Route) -> dict[str, Any]:
-    """Return what a decision keeps of its grounds, beside step and reason; what is empty is left out."""
+def record(organisation: Organisation, way: Route, *, answers: bool = False) -> dict[str, Any]:
+    """Return what a decision keeps of its grounds, beside step and reason; what is empty is left out.
+
+    `answers` tells whether the answer cards that fit are among it: those of a case are shown when it opens.
+    """
     verdict, told = way.verdict, dict[str, Any]()
     if engagement := verdict.engagement:
         told["policy"] = engagement.policy
@@ -223,7 +226,9 @@ def record(organisation: Organisation, way: Route) -> dict[str, Any]:
             "odds": shown_odds(opinion.odds),
             "urgent_odds": round(opinion.urgent, 2),
             "model": opinion.model[:8],
-            "answers": [card for card, _ in opinion.cards if card in organisation.answers],
+            "answers": [card for card, _ in opinion.cards() if card in organisation.answers]
+            if answers
+            else [],
         }
     if way.shadow:
         told["shadow"] = dict(way.shadow)

@@ -55,11 +55,14 @@ class Rules:
         there = frozenset(_RUN.findall(text)) | {""}
         tags = frozenset(_HASHTAG.findall(text)) if "#" in text else frozenset[str]()
         for rule, words, beginnings, patterns in self._rules:
+            begun = not there.isdisjoint(beginnings)
+            if words is not None and not (begun or patterns or tags):
+                continue
             if rule.languages and said.language.split("-")[0].casefold() not in rule.languages:
                 continue
             if rule.networks and said.network not in rule.networks:
                 continue
-            if by := _fired(rule, None if there.isdisjoint(beginnings) else words, patterns, text, tags):
+            if by := _fired(rule, words if begun else None, patterns, text, tags):
                 yield Match(rule=rule, by=by)
 
 

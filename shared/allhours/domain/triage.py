@@ -78,11 +78,10 @@ class Triage:
 
     def heard(self, item: Item) -> Said:
         """Return what of an item may be judged: its words, without the handles of other people in them."""
-        said = Said.of(item)
         if "@" not in item.text:
-            return said
+            return Said.of(item)
         ours = frozenset(name.lstrip("@").casefold() for name in item.addressed)
-        return replace(said, text=AT_NAME.sub(lambda found: self._known(found.group(), ours), item.text))
+        return Said.of(item, AT_NAME.sub(lambda found: self._known(found.group(), ours), item.text))
 
     def _known(self, name: str, ours: frozenset[str]) -> str:
         """Return a handle that is ours or a well-known brand's as it is, and nobody's for any other."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from itertools import filterfalse
 from typing import TYPE_CHECKING
 
 from allhours.domain.errors import BadInput
@@ -29,6 +30,8 @@ _APOSTROPHES = str.maketrans("", "", "'\u2019\u02bc\u2018`")
 _PART = re.compile(r"\w+\*?(?:\|\w+\*?)*")
 _IS_PLAIN = re.compile(r"[a-z0-9|*.]+(?: [a-z0-9|*.]+)*")
 _END = "."
+_Beside = frozenset[str]
+_ANYTHING: _Beside = frozenset()
 _EVERYDAY = frozenset(
     _WORD.findall(
         """
@@ -50,7 +53,7 @@ def folded(text: str) -> str:
     plain = unicodedata.normalize(
         "NFKD", text
     ).casefold()  # in this order: a mathematical F becomes F, and then f
-    return "".join(char for char in plain if not unicodedata.combining(char)).replace("\u2019", "'")
+    return "".join(filterfalse(unicodedata.combining, plain)).replace("\u2019", "'")
 
 
 def words_of(text: str) -> list[str]:
@@ -62,29 +65,30 @@ def words_of(text: str) -> list[str]:
 class WordLists:
     """Every list of an organisation, ready to be looked for together.
 
-    A phrase is filed under its rarest word, and looked for only in a text that has it. There are thousands
-    of phrases and a post meets a few: each is compiled when it is first looked for, so that a cold start does
-    not wait for all. `check_phrase` says beforehand whether it can be.
+    A phrase is filed under its rarest word, and looked for only in a text that has it and the second rarest.
+    There are thousands of phrases and a post meets a few: each is compiled when it is first looked for, so
+    that a cold start does not wait for all. `check_phrase` says beforehand whether it can be.
     """
 
     def __init__(self, lists: Mapping[str, Sequence[str]]) -> None:
-        """File each phrase under the words, one of which a text must have."""
-        self._by_word: dict[str, dict[tuple[str, str], None]] = {}
-        self._by_stem: dict[str, dict[tuple[str, str], None]] = {}
+        """File each phrase under the words, one of which a text must have, with those it must have beside."""
+        self._by_word: dict[str, dict[tuple[str, str], _Beside]] = {}
+        self._by_stem: dict[str, dict[tuple[str, str], _Beside]] = {}
         for name, phrases in lists.items():
             for phrase in phrases:
                 plain = _plain(phrase)
                 filed = (name, plain)
-                for word in (_rarest(plain) if " " in plain else plain).split("|"):
+                rarest, beside = _two_rarest(plain) if " " in plain else (plain, _ANYTHING)
+                for word in rarest.split("|"):
                     if word[-1:] == "*":
-                        self._by_stem.setdefault(word[:SHORTEST_STEM], {})[filed] = None
+                        self._by_stem.setdefault(word[:SHORTEST_STEM], {})[filed] = beside
                     else:
-                        self._by_word.setdefault(word, {})[filed] = None
+                        self._by_word.setdefault(word, {})[filed] = beside
 
     def hits(self, words: Sequence[str]) -> dict[str, list[str]]:
         """Return for each list that is hit what of the `words_of` a text hit it, in its order."""
         by_word, by_stem = self._by_word, self._by_stem
-        wanted = dict[tuple[str, str], None]()
+        wanted = dict[tuple[str, str], _Beside]()
         for word in dict.fromkeys(words):
             if word in by_word:
                 wanted.update(by_word[word])
@@ -94,7 +98,9 @@ class WordLists:
             return {}
         line, present = f" {' '.join(words)} ", frozenset(words)
         places = dict[str, dict[str, int]]()
-        for name, phrase in wanted:
+        for (name, phrase), beside in wanted.items():
+            if beside and beside.isdisjoint(present):
+                continue
             if phrase in present:
                 places.setdefault(name, {})[phrase] = line.find(f" {phrase} ")
             elif match := _pattern(phrase)(line):
@@ -102,12 +108,17 @@ class WordLists:
         return {name: sorted(said, key=said.__getitem__) for name, said in places.items()}
 
 
-def _rarest(phrase: str) -> str:
-    """Return the part of a phrase that fewest texts have: no everyday word, few choices, long."""
-    return min(
+def _two_rarest(phrase: str) -> tuple[str, _Beside]:
+    """Return the part of a phrase that fewest texts have, and the words of the next, if all are whole words.
+
+    Rare is what is no everyday word, has few choices and is long.
+    """
+    rarest, *others = sorted(
         (part for part in phrase.split(" ") if part != GAP),
         key=lambda part: (not _EVERYDAY.isdisjoint(part.split("|")), -len(part) / (1 + part.count("|"))),
     )
+    beside = next((part for part in others if "*" not in part), "")
+    return rarest, frozenset(beside.split("|")) if beside else _ANYTHING
 
 
 def check_phrase(phrase: str) -> None:

@@ -117,7 +117,8 @@ class Records(Protocol):
     def commit(self, *decisions: Decision, at: datetime) -> str:
         """Write items, cases and pages together; return one of `Committed`, or raise `Busy`.
 
-        No two decisions may touch the same item or case. A page whose cause has paged before is left out, the
+        No two decisions may touch the same item. Those on one case are in their order, each made of what the
+        one before it makes of the case. A page whose cause has paged before is left out, the
         others are not.
         """
         ...

@@ -115,8 +115,9 @@ class _Decided:
 class _Batch:
     """A batch on its way: what is known, and what waits to be written.
 
-    What touches different rows is written in one transaction, for a call costs more than all that is in it.
-    Whatever keeps that from being written, each item of it is looked at again and written by itself.
+    What touches different items is written in one transaction, for a call costs more than all that is in it;
+    `ahead` are the cases as they will be then, on which the next word of a conversation builds. Whatever
+    keeps that from being written, each item of it is looked at again and written by itself.
     """
 
     router: Router
@@ -127,13 +128,13 @@ class _Batch:
     routed: Routed = field(default_factory=Routed)
     waiting: list[_Decided] = field(default_factory=list["_Decided"])
     touched: set[str] = field(default_factory=set[str])
+    ahead: dict[str, Case] = field(default_factory=dict[str, "Case"])
 
     def take(self, place: int, item: Item) -> None:
         """Decide an item; if it needs what waits, that is written first."""
-        rows = {f"item {item.key}", f"case {_conversation(item, self.world)}"}
+        rows = (f"item {item.key}", f"conversation {_conversation(item, self.world)}")
         if len(self.waiting) == MOST_TOGETHER or not self.touched.isdisjoint(rows):
             self.write()
-            rows.add(f"case {_conversation(item, self.world)}")
         try:
             decided = self._decide(place, item)
         except (BadInput, Busy) as error:
@@ -143,11 +144,15 @@ class _Batch:
             self.routed.count(item, decided.decision, self.at)
             return
         self.waiting.append(decided)
-        self.touched |= rows
+        self.touched.add(f"item {item.key}")
+        if case := decided.decision.case:
+            self.ahead[case.conversation_key] = case
+        else:  # it is written by itself, after a sure reading of its conversation
+            self.touched.add(f"conversation {_conversation(item, self.world)}")
 
     def write(self) -> None:
         """Write what waits; what belongs to no case by itself, for a transaction costs twice as much."""
-        waiting, self.waiting, self.touched = self.waiting, [], set()
+        waiting, self.waiting, self.touched, self.ahead = self.waiting, [], set(), {}
         of_cases = [each for each in waiting if each.decision.case]
         left = [] if self._settled(of_cases) else of_cases
         caseless = [each for each in waiting if not each.decision.case]
@@ -183,7 +188,8 @@ class _Batch:
 
     def _decide(self, place: int, item: Item) -> _Decided:
         conversation_key = _conversation(item, self.world)
-        known, case = self.world.known.get(item.key), self.world.cases.get(conversation_key)
+        known = self.world.known.get(item.key)
+        case = self.ahead.get(conversation_key) or self.world.cases.get(conversation_key)
         decision = self.router.decide(item, known, case, conversation_key, self.at)
         return _Decided(place=place, item=item, known=known, case=case, decision=decision)
 

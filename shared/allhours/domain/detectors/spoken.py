@@ -34,6 +34,7 @@ _TOKEN = pattern(
 )
 _GAP = pattern(r"[\s,.\-/]{1,3}")
 _LETTERS = pattern(r"(?<![a-z0-9])[0-9oil|](?:[ .\-]?[0-9oil|]){11,18}(?![a-z0-9])")
+_DIGIT = pattern(r"[0-9]")
 _LETTER_NEAR_DIGIT = pattern(r"[0-9][oil|]|[oil|][0-9]")
 _LOOKALIKE = str.maketrans("oil|", "0111")
 _ENOUGH_DIGITS = 8  # of the at least twelve; the rest are letters typed for digits
@@ -43,7 +44,9 @@ Reading = tuple[str, list[int], list[int]]
 
 def read(text: str) -> Reading | None:
     """Return `text` with spoken digits as digits, and where each character starts and ends, if it changes."""
-    looked = _LETTERS().sub(_as_digits, text) if _LETTER_NEAR_DIGIT().search(text) else text
+    looked = text
+    if _DIGIT().search(text) and _LETTER_NEAR_DIGIT().search(text):
+        looked = _LETTERS().sub(_as_digits, text)
     runs = _runs(looked) if sum(map(looked.count, _HINTS)) >= _FEWEST else []
     if not runs:
         return (looked, list(range(len(text))), list(range(1, len(text) + 1))) if looked != text else None
