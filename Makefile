@@ -54,11 +54,11 @@ local: setup  ## start the local cloud with the template on it, until Ctrl-C; PO
 	@$(BIN)/python -m infra.local.deploy $(if $(PORT),--port $(PORT)) \
 		$(if $(ORGANISATION),--organisation "$(ORGANISATION)")
 
-run:  ## see it work: local cloud, stand-in networks, customers; FOR=60 VOICES= ORGANISATION= SECRETS= PORT=
+run:  ## see it work: local cloud, stand-in networks, customers, a desk; FOR=60 STAFF=0 VOICES= ORGANISATION= SECRETS= PORT=
 	@$(PYTHON) infra/local/bootstrap.py dev cloud sam
 	@$(BIN)/python -m infra.local.run $(if $(FOR),--for $(FOR)) $(if $(VOICES),--voices "$(VOICES)") \
 		$(if $(ORGANISATION),--organisation "$(ORGANISATION)") $(if $(SECRETS),--secrets "$(SECRETS)") \
-		$(if $(PORT),--port $(PORT))
+		$(if $(PORT),--port $(PORT)) $(if $(filter 0,$(STAFF)),--no-staff)
 
 drill: setup  ## a year of the example rota and one bad day, in simulated time; SEED= chooses another day
 	@$(BIN)/python -m infra.local.drill $(if $(SEED),--seed $(SEED))

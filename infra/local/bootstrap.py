@@ -24,6 +24,7 @@ ON_DEMAND = {"train": ".venv-train", "peers": ".venv-peers"}  # made by the comm
 MINORS = (13, 12, 11)  # the template's runtime first; functions run on the emulator's own interpreter
 ENVIRONMENTS = {"dev": ".venv", "cloud": ".venv-cloud", "sam": ".venv-sam", "audit": ".venv-audit"}
 PROBE = "import ensurepip, ssl, venv, sys; print(sys.version_info[1] if sys.version_info[0] == 3 else 0)"
+BROWSERS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 COMMAND = '#!/bin/sh\nexec "$(dirname "$0")/python" -m allhours.cli "$@"\n'
 
 
@@ -37,13 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "names", nargs="*", default=[], metavar="NAME", help="environments to make; all by default"
     )
-    names = parser.parse_args(arguments).names or list(ENVIRONMENTS)
+    asked = parser.parse_args(arguments).names
+    names = asked or list(ENVIRONMENTS)
     try:
         (FOLDER / ".local").mkdir(exist_ok=True)
         with (FOLDER / ".local" / "setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` beside `make test`
             for name in names:
                 _make(name)
+            if not asked:
+                _browser()
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -143,6 +147,25 @@ def _add_command(home: Path) -> None:
     command = home / "bin" / "allhours"
     command.write_text(COMMAND)
     command.chmod(0o755)
+
+
+def _browser() -> None:
+    """See to a Chromium for the tests of the desk's page; without one they skip, and setup says so."""
+    if os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS)):
+        return
+    apt = shutil.which("apt-get")
+    if apt and os.geteuid() == 0:
+        print("setup: Chromium, for the tests of the desk's page", flush=True)
+        quiet: list[str | Path] = ["env", "DEBIAN_FRONTEND=noninteractive", apt, "-qq", "--yes"]
+        try:
+            _run([*quiet, "update"], "apt-get cannot read its lists")
+            install = ["install", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+            _run([*quiet, *install], "apt-get cannot install Chromium")
+        except SetupError as error:
+            print(f"setup: {error}")
+        else:
+            return
+    print("setup: no Chromium, so the tests of the desk's page skip: install it, or name one in CHROMIUM")
 
 
 def _run(command: Sequence[str | Path], problem: str) -> None:

@@ -1,4 +1,4 @@
-"""Start the AWS emulator with its pauses shortened and its schedules made honest.
+"""Start the AWS emulator with its pauses shortened, its layers shared and its schedules made honest.
 
 A program of the cloud environment. It reaches into private names of the pinned emulator, so it checks
 first that all are there. It ends when the process that started it does: that one holds its input.
@@ -7,14 +7,19 @@ first that all are there. It ends when the process that started it does: that on
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
+import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
 PRIVATE_NAMES = {
     "ministack.app": ["main"],
+    "ministack.core.lambda_runtime": ["zipfile"],
     "ministack.services.eventbridge": ["_SCHEDULER_TICK_INTERVAL"],
     "ministack.services.lambda_svc": ["_ESM_IDLE_WAKE_GAP_SECONDS"],
     "ministack.services.scheduler": [
@@ -58,6 +64,7 @@ def main() -> int:
         return 1
     os.environ.pop("LOG_LEVEL", None)  # ours; functions would inherit it and fall silent
     hasten(modules)
+    share_layers(modules)
     keep_schedules_honest(modules)
     threading.Thread(target=end_with_parent, daemon=True).start()
     modules["ministack.app"].main()
@@ -79,6 +86,42 @@ def hasten(modules: dict[str, Any]) -> None:
     modules["ministack.services.lambda_svc"]._ESM_IDLE_WAKE_GAP_SECONDS = 0.001
     modules["ministack.services.eventbridge"]._SCHEDULER_TICK_INTERVAL = 1
     modules["ministack.services.scheduler"]._SCHEDULE_TICK_INTERVAL = 1
+
+
+def share_layers(modules: dict[str, Any]) -> None:
+    """Unpack each layer once and not for every worker, which takes its modules' compiled forms along."""
+    modules["ministack.core.lambda_runtime"].zipfile = SimpleNamespace(
+        ZipFile=SharedZip, BadZipFile=zipfile.BadZipFile, LargeFileError=zipfile.LargeZipFile
+    )
+
+
+class SharedZip(zipfile.ZipFile):
+    """A zip file; where it is a layer's it is unpacked once, and other workers get links to that."""
+
+    _one_at_a_time = threading.Lock()
+
+    @property
+    def _is_layer(self) -> bool:
+        return Path(self.filename or "").name.startswith("layer_")
+
+    def namelist(self) -> list[str]:
+        """Name the members; none of a layer, which the emulator would follow path by path for each worker."""
+        return [] if self._is_layer else super().namelist()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:  # noqa: ANN401 - as it is there
+        """Unpack, or link to what was unpacked before."""
+        if not self._is_layer:
+            super().extractall(path, members, pwd)
+            return
+        contents = "".join(f"{each.filename} {each.CRC}\n" for each in self.infolist())
+        shared = Path(tempfile.gettempdir()) / f"layer-{hashlib.sha256(contents.encode()).hexdigest()[:16]}"
+        with self._one_at_a_time:
+            if not shared.exists():
+                begun = shared.with_suffix(".begun")
+                super().extractall(begun, super().namelist())
+                begun.rename(shared)
+        for each in shared.iterdir():
+            (Path(path) / each.name).symlink_to(each)
 
 
 def keep_schedules_honest(modules: dict[str, Any]) -> None:

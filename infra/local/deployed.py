@@ -107,9 +107,14 @@ class Deployed:
 
     def reachable(self, link: str) -> str:
         """Return a public address as it is reached here, by its path: the emulator's host names need DNS."""
-        asked, api = urlsplit(link), urlsplit(self.outputs["PublicUrl"]).netloc.partition(".")[0]
-        there = urlunsplit(("", "", asked.path, asked.query, ""))
-        return f"{self.emulator.endpoint}/_aws/execute-api/{api}/$default{there}"
+        asked = urlsplit(link)
+        return f"{self.public_api}{urlunsplit(('', '', asked.path, asked.query, ''))}"
+
+    @property
+    def public_api(self) -> str:
+        """Return where the HTTP API begins here, without a last slash."""
+        api = urlsplit(self.outputs["PublicUrl"]).netloc.partition(".")[0]
+        return f"{self.emulator.endpoint}/_aws/execute-api/{api}/$default"
 
     def inbox(self, unit: str) -> str:
         """Return the address of a unit's inbox; a unit that the template does not nest gets its own stack."""

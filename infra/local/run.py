@@ -1,8 +1,8 @@
 """Show the main job at work: the template on a local cloud, stand-in networks, customers who post.
 
 Ctrl-C, SIGTERM or the end of `--for` stop the posting; what is under way arrives, then every post is counted.
-Exit code 0 when posted = routed + light + filtered + deleted and nothing came twice; 1 when not, or when it
-cannot start.
+Exit code 0 when posted = routed + light + filtered + deleted, nothing came twice, and every answer is on its
+network once and from the right account; 1 when not, or when it cannot start.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,13 @@ from rich.live import Live
 from infra.local.cast import ASLEEP_IN, CAST, LADDERS, SPAM_RULE, Performance, voices
 from infra.local.deploy import FOLDER, LOCAL, DeployError, deploy
 from infra.local.deployed import PARAMETERS, Deployed, until
+from infra.local.desk import Door
 from infra.local.emulator import Emulator, EmulatorError
+from infra.local.front import Front
 from infra.local.scene import Scene
-from infra.local.town import Town, TownError, organisation_of
+from infra.local.staff import Staff
+from infra.local.standins.oidc import SignIn
+from infra.local.town import Town, TownError, free_from, organisation_of
 from infra.local.trip_picture import trip_picture
 from infra.local.view import live_view, picture, progress_line, summary
 
@@ -33,12 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from allhours.domain.handle import Handle
+    from allhours.domain.organisation import Organisation
 
 EXAMPLE = FOLDER / "infra" / "organisation" / "acme.yaml"
 DRAIN_SECONDS = 60
 QUIET_SECONDS = 3  # after the last post is in its place, for whatever might still come a second time
 LINE_SECONDS = 5  # between two progress lines where there is no terminal
 FRAMES = 4  # a second
+SIGN_INS = 3  # shown; the rest are in a file
 
 
 class RunError(Exception):
@@ -81,6 +88,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--picture", type=Path, metavar="FILE", help="write the live view as SVG before the end"
     )
+    parser.add_argument("--no-staff", action="store_true", help="nobody works at the desk but you")
     parser.add_argument("--trip", type=Path, metavar="FILE", help="write the trip of one urgent post as SVG")
     return parser.parse_args(arguments)
 
@@ -97,10 +105,12 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
     organisation = organisation_of(files)
     played = [handle for handle in organisation.handles if not asked.organisation or _plays(handle, secrets)]
     port = _free(asked.port)  # before anything is written: two runs on one port would share a folder
-    town = Town.built_for(played, first_port=port + 1)
+    desk_port = free_from(port + 1)
+    sign_in = stack.enter_context(SignIn.of(organisation, port=free_from(desk_port + 1)))
+    town = Town.built_for(played, first_port=sign_in.port + 1)
     stack.callback(town.stop)
     if town.venues:
-        told(f"{len(town.venues)} stand-ins from port {port + 1} on")
+        told(f"{len(town.venues)} stand-ins from port {sign_in.port + 1} on")
     for handle in organisation.handles:
         if handle not in played:
             told(f"{handle.network} {handle.handle}: the real one, {handle.base_url}")
@@ -113,9 +123,11 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
         town.write(files, written, rules=[SPAM_RULE], ladders=LADDERS)
     emulator = stack.enter_context(Emulator.start(state=home / "cloud", port=port))
     told(f"AWS emulator at {emulator.endpoint}, IAM enforced; now template.yaml, by the SAM CLI")
+    parameters = {**PARAMETERS, **sign_in.parameters()}
     deployed = Deployed(
-        emulator=emulator, outputs=deploy(emulator, organisation=written, parameters=PARAMETERS)
+        emulator=emulator, outputs=deploy(emulator, organisation=written, parameters=parameters)
     )
+    front = stack.enter_context(Front(target=deployed.public_api, port=desk_port))
     told("deployed")
     deployed.keep_secrets({**town.secrets(), **secrets})
     scene = Scene(deployed=deployed, town=town, organisation=organisation_of([written]))
@@ -125,7 +137,34 @@ def _set(stack: ExitStack, asked: argparse.Namespace, console: Console) -> tuple
     town.register_webhooks(deployed.webhook)
     called = sorted({venue.handle.network for venue in town.venues if venue.is_pushed})
     told(f"cursors set{', webhooks registered: ' if called else ''}{', '.join(called)}")
+    scene.desk = _opened(front, sign_in, scene.organisation, home / "sign-ins.txt")
+    told(scene.desk)
+    if sign_in.people and not asked.no_staff and not secrets:  # made-up answers never reach a real network
+        door = Door(address=front.address, sign_in=sign_in)
+        scene.staff = Staff(door=door, organisation=scene.organisation)
     return scene, lines
+
+
+def _opened(front: Front, sign_in: SignIn, organisation: Organisation, written: Path) -> str:
+    """Say where the desk is and name some who may sign in; all are in a file that only we can read."""
+    if not sign_in.people:
+        return f"the desk is at {front.address}/desk, and no member of this organisation has a `sign_in`"
+    written.touch(mode=0o600)
+    lines = [f"{each.member} {each.password} ({each.name})" for each in sign_in.people.values()]
+    written.write_text("\n".join([f"{front.address}/desk", *lines, ""]), encoding="utf-8")
+    on_duty = [
+        (unit.title, member)
+        for unit in organisation.units.values()
+        for member in organisation.on_duty(unit.unit_id, datetime.now(UTC)).members[:1]
+    ]
+    some = [*(("everything", member) for member in organisation.admins), *on_duty]
+    named = [
+        f"{member} {sign_in.people[member].password} ({what})"
+        for what, member in some
+        if member in sign_in.people
+    ]
+    where = written.relative_to(FOLDER)
+    return f"desk: {front.address}/desk · sign in as {', '.join(named[:SIGN_INS])}; all in {where}"
 
 
 def _played(scene: Scene, lines: Performance | None, asked: argparse.Namespace, console: Console) -> int:
@@ -139,6 +178,8 @@ def _played(scene: Scene, lines: Performance | None, asked: argparse.Namespace, 
     scene.tick_often(asleep_in="" if asked.organisation else ASLEEP_IN)
     if lines:
         threading.Thread(target=_perform, args=(lines, ending, scene), name="cast", daemon=True).start()
+    if scene.staff:
+        threading.Thread(target=_work, args=(scene.staff, ending, scene), name="staff", daemon=True).start()
     with _shown(scene, console) as show:
         for left in until(asked.seconds or float("inf")):
             show()
@@ -154,7 +195,7 @@ def _played(scene: Scene, lines: Performance | None, asked: argparse.Namespace, 
     if scene.count().open:
         scene.ask_why_open()
     console.print(summary(scene))
-    return 0 if scene.balance.adds_up and not scene.ledger.twice else 1
+    return 0 if scene.balance.adds_up and not scene.ledger.twice and scene.answers.holds else 1
 
 
 def _end(ending: threading.Event) -> None:
@@ -172,13 +213,22 @@ def _perform(lines: Performance, ending: threading.Event, scene: Scene) -> None:
         scene.errors.append(f"the cast stopped: {type(error).__name__} {error}")
 
 
+def _work(staff: Staff, ending: threading.Event, scene: Scene) -> None:
+    """Work at the desk's pace; the staff's own trouble is shown and ends it."""
+    try:
+        while not ending.wait(staff.next()):
+            pass
+    except (KeyError, TypeError, ValueError) as error:
+        scene.errors.append(f"the staff stopped: {type(error).__name__} {error}")
+
+
 def _drain(scene: Scene, show: Callable[[], None]) -> None:
     """Wait until nothing is open and then a little, for doubles; a minute at most."""
     quiet_since = 0.0
     for _ in until(DRAIN_SECONDS):
         show()
         before = scene.balance.posted
-        if scene.count().open or scene.balance.posted != before:
+        if scene.count().open or scene.balance.posted != before or scene.answers.under_way:
             quiet_since = 0.0
         elif not quiet_since:
             quiet_since = time.monotonic()

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from allhours.domain.alike import grouped
 from allhours.domain.case import State, case_from_json
 from allhours.domain.changes import change_from_json
+from infra.local.answered import Answers, approved, compared
 from infra.local.climbs import CalledFor, Held, called_for, held_back
 from infra.local.deployed import polled_networks
 from infra.local.ledger import Arrival, Balance, Ledger
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from allhours.domain.case import Case
     from allhours.domain.organisation import OnDuty, Organisation
     from infra.local.deployed import Deployed
+    from infra.local.staff import Staff
     from infra.local.town import Town
 
 POLL_SECONDS = 3.0  # rate(1 minute) is EventBridge Scheduler's finest; here we need not wait for it
@@ -55,6 +57,10 @@ class Scene:
     """Pages as the table has them, with their climbs."""
     held: Mapping[str, Held] = field(default_factory=dict[str, Held])
     on_call: OnCall | None = None
+    desk: str = ""
+    """Where the desk is and who may sign in there, for whoever looks on."""
+    staff: Staff | None = None
+    answers: Answers = field(default_factory=Answers)
     queued: Counter[str] = field(default_factory=Counter[str])
     queued_at: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
     troubles: Counter[str] = field(default_factory=Counter[str])
@@ -109,13 +115,21 @@ class Scene:
         self._ended.set()
 
     def count(self) -> Balance:
-        """Count the posts against table and inboxes, now."""
+        """Count the posts against table and inboxes, and the answers against the table, now."""
+        shown = self.town.answers()
         rows = self.deployed.rows()
         waiting = self.deployed.waiting("CommonQueueUrl")
         posts = self.town.posted()
         calls, held, organisation = called_for(rows), held_back(rows), self._with_changes(rows)
         questions = asked(rows)
+        answers = compared(
+            approved(rows),
+            shown,
+            self.town.answers(),
+            played=[venue.handle.key for venue in self.town.venues],
+        )
         with self.lock:
+            self.answers = answers
             self.calls, self.held, self.organisation = calls, held, organisation
             self.questions = questions
             self.waiting = waiting
@@ -201,7 +215,11 @@ class Scene:
         return poll
 
     def _poll(self, network: str, do: str) -> None:
-        if failed := self.deployed.poll(network, do):
+        try:
+            failed = self.deployed.poll(network, do)
+        except (BotoCoreError, ClientError) as error:
+            failed = "" if self._ended.is_set() else type(error).__name__
+        if failed:
             self._trouble(f"{do} {network}: {failed}")
 
     def _read_log(self) -> None:

@@ -49,6 +49,23 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of ours as the network shows it, or did; `to` is the native id of what it answers."""
+
+    handle: Handle
+    native_id: str
+    to: str
+    text: str
+    private: bool
+    deleted: bool
+
+    @property
+    def key(self) -> str:
+        """Return the key of the item that it answers."""
+        return f"{self.handle.network}#{self.to}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
     """One handle and the stand-in that plays its network."""
 
@@ -78,6 +95,20 @@ class Venue:
                 deleted=each.deleted,
             )
 
+    def answers(self) -> Iterator[Answer]:
+        """Yield every answer that this handle has given through the network's API."""
+        with self.stand_in.lock:
+            shown = list(self.stand_in.shown)
+        for each in shown:
+            yield Answer(
+                handle=self.handle,
+                native_id=each.native_id,
+                to=each.to,
+                text=each.text,
+                private=each.private,
+                deleted=each.deleted,
+            )
+
 
 @dataclass(slots=True, kw_only=True)
 class Town:
@@ -93,7 +124,7 @@ class Town:
         town = cls()
         port = first_port
         for place, handle in enumerate(handles):
-            port = _free_from(port) if first_port else 0
+            port = free_from(port) if first_port else 0
             stand_in = stand_in_for(handle.network).playing(handle, port=port, place=place)
             try:
                 stand_in.start()
@@ -128,6 +159,11 @@ class Town:
     def posted(self) -> list[Posted]:
         """List what customers said everywhere, as it stands now."""
         return [post for venue in self.venues for post in venue.posted()]
+
+    def answers(self, key: str = "") -> list[Answer]:
+        """List our answers as the networks show them: to the item of that key, or all."""
+        found = [answer for venue in self.venues for answer in venue.answers()]
+        return [answer for answer in found if answer.key == key] if key else found
 
     def secrets(self) -> dict[str, Mapping[str, str]]:
         """Return what Secrets Manager must hold, by name behind the prefix."""
@@ -214,7 +250,7 @@ def _register(venue: Venue, url: str) -> None:
             return
 
 
-def _free_from(first: int) -> int:
+def free_from(first: int) -> int:
     """Return the first port from there on that nobody has; the last one tried when somebody has them all."""
     for port in range(first, first + PORTS_TRIED):
         with socket.socket() as probe:

@@ -44,6 +44,7 @@ def progress_line(scene: Scene) -> str:
         fates = " ".join(f"{fate} {balance.total(fate)}" for fate in FATES)
         return (
             f"{_elapsed(scene)} {scene.phase}: posted {balance.posted.total()} {fates} "
+            f"· {scene.answers.in_short()} "
             f"· pages {len(scene.calls)}, {sum(each.open for each in scene.calls)} open "
             f"· post to inbox p50 {ledger.delay(0.5):.1f} s p99 {ledger.delay(0.99):.1f} s · {_errors(scene)}"
             f"{_last_arrival(ledger.arrivals)}{'; ' if slept_through(scene) else ''}{slept_through(scene)}"
@@ -82,12 +83,25 @@ def summary(scene: Scene) -> RenderableType:
             f"({len(ledger.delays)} posts); {_errors(scene)}"
         )
     )
+    parts += _answers_in_all(scene)
     parts.append(Text(_pages_in_all(scene)))
     if slept := slept_through(scene):
         parts.append(Text(f"  the first of {scene.on_call.asleep_in if scene.on_call else ''}: {slept}"))
     parts += [Text(f"  {each}", style="red") for each in list(dict.fromkeys(scene.errors))[:8]]
     parts += [Text(f"  {each}", style="yellow") for each in list(dict.fromkeys(scene.latest_troubles))[:8]]
     return Group(*parts)
+
+
+def _answers_in_all(scene: Scene) -> Iterator[Text]:
+    """Count the answers, name each that a customer got twice or wrongly, and why others did not go out."""
+    answers = scene.answers
+    yield Text(answers.in_short(), style="bold green" if answers.holds else "bold red")
+    yield from (Text(f"  {each}", style="red") for each in (*answers.twice, *answers.wrong))
+    yield Text(f"  customers see {answers.shown} answers")
+    yield from (Text(f"  {count} times {why}", style="yellow") for why, count in answers.reasons.items())
+    if scene.staff:
+        for what, count in scene.staff.troubles.most_common(5):
+            yield Text(f"  the desk refused {count} times {what}", style="yellow")
 
 
 def _pages_in_all(scene: Scene) -> str:
@@ -110,7 +124,7 @@ def _whole(scene: Scene) -> Layout:
         Layout(_title(scene), size=1),
         Layout(name="top", size=len(scene.networks) + 5),
         Layout(name="bottom"),
-        Layout(_foot(scene), size=2),
+        Layout(_foot(scene), size=4),
     )
     layout["top"].split_row(Layout(_panel(_networks(scene), "networks"), size=76), Layout(name="people"))
     layout["people"].split_column(
@@ -125,7 +139,7 @@ def _whole(scene: Scene) -> Layout:
 
 
 def _small(scene: Scene, height: int) -> Group:
-    rows = len(scene.networks) + len(scene.organisation.units) + 4
+    rows = len(scene.networks) + len(scene.organisation.units) + 6
     calls = Text("\n", overflow="ellipsis", no_wrap=True).join(
         [
             Text(
@@ -165,7 +179,10 @@ def _foot(scene: Scene) -> Group:
     times.append(f" · came twice {twice} · ", style="bold red" if twice else "default")
     broken = bool(scene.errors or scene.dead_letters)
     times.append(_errors(scene), style="bold red" if broken else "default")
-    return Group(times, Text(FREQUENT, style="dim", no_wrap=True, overflow="ellipsis"))
+    answers = Text(scene.answers.in_short(), no_wrap=True, overflow="ellipsis")
+    answers.stylize("bold green" if scene.answers.holds else "bold red")
+    desk = Text(scene.desk, style="bold cyan", no_wrap=True, overflow="ellipsis")
+    return Group(answers, times, desk, Text(FREQUENT, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 def _errors(scene: Scene) -> str:
@@ -336,7 +353,9 @@ def slept_through(scene: Scene) -> str:
 
 
 def picture(scene: Scene, *, width: int = 140, height: int = 46) -> str:
-    """Return the live view as an SVG image."""
+    """Return the live view as an SVG image, without the passwords that are on the screen."""
     console = Console(record=True, width=width, height=height, file=io.StringIO(), force_terminal=True)
+    told, scene.desk = scene.desk, scene.desk.partition(" · ")[0]
     console.print(live_view(scene, console), height=height)
+    scene.desk = told
     return console.export_svg(title="make run")

@@ -71,7 +71,7 @@ def test_an_open_case_is_in_its_units_partition_until_it_closes() -> None:
     for native_id in ("1", "2"):
         routed(an_item(native_id, change=Change.DELETED, version=9))
     assert open_in("payments") == []
-    assert "due" not in rows()[f"CASE#{case.case_id}"]
+    assert rows()[f"CASE#{case.case_id}"]["due"] == {"S": "CLOSED#payments"}
 
 
 def test_a_case_of_which_nothing_is_due_waits_far_away_in_the_same_partition() -> None:

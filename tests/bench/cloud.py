@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from base64 import b64decode
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -115,42 +117,66 @@ class Cloud:
         self.bill.read_units += units(row_bytes(row or {}), READ_UNIT) / (1 if consistent else 2)
         return row
 
+    def _query(self, asked: Row, _size: int) -> Row:
+        """List keys, as both indexes do; `:since` and `:until` bound them, both among what is listed."""
+        name = "due" if asked["IndexName"] == "due" else "list"
+        values = {key: value["S"] for key, value in asked["ExpressionAttributeValues"].items()}
+        partition = next(value for key, value in values.items() if key not in {":since", ":until"})
+        found = [
+            {each: row[each] for each in ("key", name, f"{name}_at")}
+            for row in self.rows.values()
+            if _index_entry(row, name, f"{name}_at")
+            and row[name]["S"] == partition
+            and values.get(":since", "") <= row[f"{name}_at"]["S"] <= values[":until"]
+        ]
+        found.sort(
+            key=lambda row: str(row[f"{name}_at"]["S"]), reverse=not asked.get("ScanIndexForward", True)
+        )
+        page = found[: asked.get("Limit")]
+        self.bill.read_units += units(sum(map(row_bytes, page)), READ_UNIT) / 2
+        last = {"LastEvaluatedKey": page[-1]} if len(page) < len(found) else {}
+        return {"Items": page, "Count": len(page), "ScannedCount": len(page), **last}
+
     def _put_item(self, asked: Row, _size: int) -> Row | tuple[int, bytes]:
-        if not self._holds(asked):
+        if not holds(asked, self._row_of(asked)):
             return 400, b'{"__type": "ConditionalCheckFailedException", "message": "no"}'
         self._write(asked, times=1)
         return {}
 
-    def _update_item(self, asked: Row, _size: int) -> Row:
-        was = self.rows.get((asked["TableName"], _key(asked["Key"])), {})
-        values = {name.lstrip(":"): value for name, value in asked["ExpressionAttributeValues"].items()}
-        if asked["UpdateExpression"].startswith("ADD spent :cost"):
-            before = float(was.get("spent", {"N": "0"})["N"])
-            values = {"spent": {"N": str(before + float(values["cost"]["N"]))}}
-        self._write({"TableName": asked["TableName"], "Item": {**was, **asked["Key"], **values}}, times=1)
-        return {"Attributes": values}
+    def _update_item(self, asked: Row, _size: int) -> Row | tuple[int, bytes]:
+        was = self._row_of(asked)
+        if not holds(asked, was):
+            return 400, b'{"__type": "ConditionalCheckFailedException", "message": "no"}'
+        after = updated(asked, was)
+        self._write({"TableName": asked["TableName"], "Item": after}, times=1)
+        return {"Attributes": {name: value for name, value in after.items() if was.get(name) != value}}
 
     def _transact_write_items(self, asked: Row, _size: int) -> Row | tuple[int, bytes]:
-        puts = [write["Put"] for write in asked["TransactItems"]]
-        held = [self._holds(put) for put in puts]
-        for put in puts:
-            self._write(put, times=2, keep=all(held))
+        writes = [(kind, one) for write in asked["TransactItems"] for kind, one in write.items()]
+        held = [holds(one, self._row_of(one)) for _, one in writes]
+        for kind, one in writes:
+            self._in_transaction(kind, one, keep=all(held))
         if all(held):
             return {}
         reasons = [{"Code": "None" if each else "ConditionalCheckFailed"} for each in held]
         told = {"__type": "TransactionCanceledException", "message": "no", "CancellationReasons": reasons}
         return 400, json.dumps(told).encode()
 
-    def _holds(self, put: Row) -> bool:
-        """Tell whether a condition of the few forms that are in use holds."""
-        condition = put.get("ConditionExpression", "")
-        row = self.rows.get((put["TableName"], _key(put["Item"])))
-        if not condition or (row is None and "attribute_not_exists" in condition):
-            return True
-        if row is None or "= :was" not in condition:
-            return False
-        name = put.get("ExpressionAttributeNames", {}).get("#guard", "v")
-        return bool(row.get(name) == put["ExpressionAttributeValues"][":was"])
+    def _in_transaction(self, kind: str, write: Row, *, keep: bool) -> None:
+        was = self._row_of(write)
+        if kind == "Update":
+            write = {"TableName": write["TableName"], "Item": updated(write, was)}
+        if kind in {"Put", "Update"}:
+            self._write(write, times=2, keep=keep)
+            return
+        self.bill.write_units += 2 * units(row_bytes(was), KIB)
+        if kind == "Delete" and keep and was:
+            self.bill.write_units += sum(_index_entry(was, *keys) is not None for keys in INDEXES)
+            del self.rows[write["TableName"], _key(write["Key"])]
+
+    def _row_of(self, write: Row) -> Row:
+        """Return the row that a write is about; empty where there is none."""
+        return self.rows.get((write["TableName"], _key(write.get("Item") or write["Key"])), {})
 
     def _write(self, put: Row, *, times: int, keep: bool = True) -> None:
         row, place = put["Item"], (put["TableName"], _key(put["Item"]))
@@ -239,6 +265,49 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
     if kind == "M":
         return 3 + len(inside) + row_bytes(inside)
     return 1
+
+
+def holds(write: Mapping[str, Any], row: Row) -> bool:
+    """Tell whether a write's condition holds for a row; its terms are the few forms that are in use."""
+    if "ConditionExpression" not in write:
+        return True
+    ways = write["ConditionExpression"].split(" OR ")
+    return any(all(_is(term, row, write) for term in way.split(" AND ")) for way in ways)
+
+
+def _is(term: str, row: Row, write: Mapping[str, Any]) -> bool:
+    absent, name, how, value = _TERM.search(term).groups()  # type: ignore[union-attr] # no other forms are in use
+    name = write.get("ExpressionAttributeNames", {}).get(absent or name, absent or name)
+    if absent:
+        return name not in row
+    there, wanted = row.get(name), write["ExpressionAttributeValues"][value]
+    if there is None or how == "=":
+        return bool(there == wanted)
+    ((kind, mine),) = there.items()
+    less, limit = (float(mine), float(wanted[kind])) if kind == "N" else (mine, wanted[kind])
+    return bool(less < limit if how == "<" else less <= limit)
+
+
+def updated(update: Mapping[str, Any], row: Row) -> Row:
+    """Return a row as an update leaves it: attributes set and removed, numbers added."""
+    names, values = update.get("ExpressionAttributeNames", {}), update["ExpressionAttributeValues"]
+    after = {**update["Key"], **row}
+    for verb, told in _VERBS.findall(update["UpdateExpression"]):
+        for part in told.split(", "):
+            told_name, _, value = part.replace(" = ", " ").partition(" ")
+            name = names.get(told_name, told_name)
+            if verb == "SET" and value in values:
+                after[name] = values[value]
+            elif verb == "REMOVE":
+                after.pop(name, None)
+            else:
+                more = Decimal(values[value.rpartition(" ")[2]]["N"])
+                after[name] = {"N": str(Decimal(row.get(name, {"N": "0"})["N"]) + more)}
+    return after
+
+
+_TERM = re.compile(r"attribute_not_exists\((#?\w+)\)|(#?\w+) (=|<=|<) (:\w+)")
+_VERBS = re.compile(r"(SET|REMOVE|ADD) (.+?)(?= (?:SET|REMOVE|ADD) |$)")
 
 
 def _key(row: Mapping[str, Any]) -> str:

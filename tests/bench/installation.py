@@ -14,6 +14,7 @@ HOME = Path(__file__).resolve().parents[2]
 MADE = HOME / ".local" / "bench"  # `make clean` takes it away
 ORGANISATION = HOME / "infra" / "organisation" / "acme.yaml"
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/common"
+REPLIES_URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/replies.fifo"
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
@@ -25,6 +26,10 @@ SETTINGS = {
     "STAGE": "bench",
     "RECORDS_TABLE": "records",
     "COMMON_QUEUE_URL": QUEUE_URL,
+    "REPLIES_QUEUE_URL": REPLIES_URL,
+    "OIDC_ISSUER": "https://sign-in.bench",
+    "OIDC_CLIENT_ID": "desk",
+    "OIDC_ORIGINS": "",
     "EVENTS_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:events",
     "PAGES_TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:pages",
     "PUBLIC_URL": "https://api.bench",
@@ -107,5 +112,9 @@ def sqs_event(bodies: list[str]) -> dict[str, Any]:
 
 def stream_event(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the event that the table's stream brings of rows that template.yaml's filter lets through."""
-    told = [row for row in rows if "event" in row or ("page" in row and "list" in row)]
+    told = [row for row in rows if "event" in row or ("page" in row and "list" in row) or _is_ready(row)]
     return {"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": row}} for row in told]}
+
+
+def _is_ready(row: dict[str, Any]) -> bool:
+    return bool(row.get("st") == {"S": "ready"})

@@ -24,14 +24,9 @@ _PARTS = {
 }
 
 
-def markdown(
-    rows: Sequence[Line],
-    routing: dict[str, Any],
-    burst: dict[str, Any],
-    machine: str,
-    guard: dict[str, dict[str, float]],
-) -> str:
+def markdown(rows: Sequence[Line], measured: dict[str, Any], machine: str) -> str:
     """Return the whole document."""
+    routing, burst = measured["routing"], measured["burst"]
     shares = ", ".join(f"{name} {share} %" for name, share in SHARES.items())
     units, of_rows = routing["units"], routing["rows"]
     return f"""# Benchmarks
@@ -53,7 +48,8 @@ call is answered at once in botocore's `before-send`; handlers and clients run u
   `infra/organisation/acme.yaml`.
 - **P3** imports a handler and makes the clients that its first call makes. Ours look for no garbage until
   the first client is made (`allhours/aws/__init__.py`), boto3 as it comes does. Ingest functions import
-  `requests` or `feedparser` besides and make a third client; their target is the memory.
+  `requests` or `feedparser` besides and make a third client; their target is the memory. The desk and
+  `respond` load with their first work what it needs: here the organisation and an inbox, and an answer on X.
 - **P5**: our poller is the function `ingest_x` against a timeline of mentions; the peer is in the published
   style: one page, newest first, the checkpoint in `finally`. A crash ends the process after a call took
   effect. {burst["queued_twice"]} posts at most were queued twice, and the router made nothing of the
@@ -65,7 +61,7 @@ call is answered at once in botocore's `before-send`; handlers and clients run u
   midnight; the stand-in bills as X does: per resource and UTC day, expansions too.
 - **P12**: verify, parse, guard and queue one delivery, against one `send_message` of boto3 as it comes.
 
-{_missed(rows)}{_guard(guard)}## What a million items cost
+{_missed(rows)}{_beside(measured)}## What a million items cost
 
 {_table(("dollars", "ours", "straightforward"), _costs(routing["cost"]))}
 
@@ -93,6 +89,10 @@ _WHY_MISSED = {
         "and its case take now. On top of it each case is in two indexes, or nothing could be read again and "
         "nothing would be due (docs/decisions/0028-rows-that-fit-one-write-unit.md has the floor)."
     ),
+    "answer": (
+        "the plan counted get, claim and record. Between them `respond` reads the post and, twice, the case "
+        "as they are by then, stores the keys of the attempt before the POST, and counts what X charges."
+    ),
     "P12": "one send is most of it; parsing, the guard and the counters' line are the rest.",
 }
 
@@ -106,6 +106,103 @@ def _missed(rows: Sequence[Line]) -> str:
         f"- **{name}**: {_WHY_MISSED.get(name, 'a fault; it has to be mended.')}" for name in missed
     )
     return f"## What is missed, and why\n\n{told}\n\n"
+
+
+def _beside(measured: dict[str, Any]) -> str:
+    """Return the sections of what has more to tell than a line."""
+    return _desk(measured["desk"]) + _answering(measured["answering"]) + _guard(measured["guard"])
+
+
+def _desk(desk: dict[str, Any]) -> str:
+    """Return what the desk's page weighs and what its API costs."""
+    weight, api = desk["weight"], desk["api"]
+    bare, read = api["a bare handler"], api["one get_item of boto3"]
+    requests = _table(
+        ("request", "AWS calls", "p50", "p99", "p50 to the bare handler", "p50 to one get_item"),
+        (
+            (
+                name,
+                f"{each['calls']:.0f}",
+                f"{each['p50_us']:,.0f} µs",
+                f"{each['p99_us']:,.0f} µs",
+                f"{each['p50_us'] / bare['p50_us']:,.0f}",
+                f"{each['p50_us'] / read['p50_us']:.1f}",
+            )
+            for name, each in api.items()
+        ),
+    )
+    loads = _table(
+        ("until the first list", "requests", "raw", "served", "gzip"),
+        (
+            (
+                "the page: HTML, style, modules, settings",
+                f"{weight['files']:.0f}",
+                f"{weight['files_raw']:,.0f} B",
+                f"{weight['files_served']:,.0f} B",
+                "as served",
+            ),
+            (
+                "the API: 25 cases",
+                f"{weight['list_requests']:.0f}",
+                f"{weight['list_served']:,.0f} B",
+                f"{weight['list_served']:,.0f} B",
+                f"{weight['list_packed']:,.0f} B",
+            ),
+        ),
+    )
+    return f"""## The desk
+
+{loads}
+
+Bodies only, as the function hands them on to a browser that takes gzip; the files are kept for ever after
+the first time. An HTTP API packs nothing, so the list goes out as it is. What the page loads after the first
+list (`import()`, GET /api/me) is not among it.
+
+{requests}
+
+Processor time of single requests, by turns in one process; log lines and the collection of garbage are in it,
+API Gateway, AWS and the way to them are not. The asker is an administrator, whose inbox is every unit's: one
+query a unit. The bare handler answers with a fixed JSON; `get_item` is boto3 as it comes: what any call of
+AWS costs before it leaves.
+
+"""
+
+
+_STEPS = {
+    "approve": "approve: POST …/replies at the desk",
+    "forward": "forward: the stream's record",
+    "respond": "respond: claim, POST, record",
+    "peer": "the peer",
+}
+
+
+def _answering(answering: dict[str, Any]) -> str:
+    """Return what each step of an answer takes."""
+    calls, cpu, units = answering["calls"], answering["cpu_us"], answering["write_units"]
+    table = _table(
+        ("step", "calls", "CPU", "write units", "which calls"),
+        (
+            (
+                told,
+                f"{sum(calls[step].values()):.2f}",
+                f"{cpu[step]:,.0f} µs",
+                f"{units[step]:.1f}",
+                ", ".join(f"{times:g} {name.partition('.')[2]}" for name, times in calls[step].items()),
+            )
+            for step, told in _STEPS.items()
+        ),
+    )
+    return f"""## From approve to posted
+
+{table}
+
+Means of {answering["answers"]} answers on X, one at a time, the desk's by an administrator with an
+Idempotency-Key; what a function reads once in minutes is not among it. The peer is what a careful script
+does: a conditional put, the POST, an update with the network's id. It checks no right, keeps no trail, counts
+no cost and tells nobody, and after a time-out or a crash it never finds out whether the customer has the
+answer; for that ours is dearer (replies.md).
+
+"""
 
 
 _GUARD = ("bank", "precision", "should", "foreign", "hard_negative", "background")

@@ -182,12 +182,17 @@ class _View:
                 wanted = {"first_answer": level.first_answer, "resolution": level.resolution}
                 ends = {kind: case.promised_from + timedelta(seconds=s) for kind, s in wanted.items()}
                 sooner = {min(ends["first_answer"], until) for until in self._cannot_wait_longer(case)}
-                if known not in [ends, *({**ends, "first_answer": until} for until in sooner)]:
+                may_be = [ends, *({**ends, "first_answer": until} for until in sooner)]
+                if case.answered_at:  # in time, or not: its first answer is due no longer
+                    may_be.append({"resolution": ends["resolution"]})
+                if known not in may_be:
                     yield f"I7 the promises of {case.case_id} moved to {known}"
             for kind, ends_at in case.due.items():
                 if told_at(kind, ends_at) <= self.at:
                     yield f"I7 {kind} of {case.case_id} is due, and nobody was told"
             for kind in case.missed:
+                if kind == "first_answer" and case.answered_at:
+                    continue  # answered too late, and before the clock could call anybody
                 which = f"overdue#{case.case_id}#{kind}#{case.reopened}"
                 if f"PAGE#{which}" not in self.rows or not self.published[f"case.{which}"]:
                     yield f"I4 {which} paged nobody"

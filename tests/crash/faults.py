@@ -36,6 +36,7 @@ HTTP_FAULTS = (
     *OWN_FAULTS,
     *("reordered", "empty_with_next"),
 )
+POST_FAULTS = ("never_arrived", "arrives_late", "broken", "twice")
 UNAUTHORIZED = 401
 SPARED = "SPARED"  # calls that a stand-in answers whatever is planned for it: tokens, subscriptions
 PAGED_BY_TOKEN = ("/mentions", "/tweets/search/recent")  # X's lists, which may be empty and go on
@@ -49,7 +50,8 @@ class Crash(BaseException):
 class Faults:
     """What is planned: `fault` at call `k` of the invocation; `log` tells which calls there were.
 
-    `meanwhile` runs at the fault of that name; `quick` calls go without the wire (quick.py).
+    `meanwhile` runs at the fault of that name; `quick` calls go without the wire (quick.py). `late` requests
+    were given up and take effect when the world says so.
     """
 
     on: bool = False
@@ -61,6 +63,7 @@ class Faults:
     meanwhile: Callable[[], object] | None = None
     quick: bool = False
     gone: bool = False
+    late: list[Callable[[], object]] = field(default_factory=list)
 
     def begin(self, plan: Mapping[int, str] | None = None) -> None:
         """Begin an invocation with this plan."""
@@ -232,6 +235,12 @@ class FakeNetwork(requests.adapters.BaseAdapter):
             F.crash()
         if fault == "connect_timeout":
             raise requests.ConnectTimeout
+        if fault == "arrives_late":
+            F.late.append(lambda: stand_in.answer(asked))
+        if fault in ("never_arrived", "arrives_late"):
+            raise requests.ReadTimeout
+        if fault == "twice":  # somebody between us has sent it again: the second answer is what we see
+            stand_in.answer(asked)
         told = stand_in.failed(fault, asked) if fault in OWN_FAULTS else stand_in.answer(asked)
         if told.status != UNAUTHORIZED:
             stand_in.asked.append(asked)  # a caller whom a network does not know is charged nothing
@@ -257,6 +266,8 @@ def _altered(told: Told, fault: str) -> Told:
     """Return the answer as a network gives it on a bad day."""
     if fault == "bad_gateway":
         return Told(status=502, body=b"<html>Bad Gateway</html>", content_type="text/html")
+    if fault == "broken":
+        return Told(status=told.status, body=told.raw()[:-1] + b"<", headers=told.headers)
     listed = _listed(told.body)
     if fault == "reordered" and listed is not None:
         listed.reverse()

@@ -25,7 +25,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from moto import mock_aws
 from moto.dynamodb.models.table import StreamShard, Table
 
-from allhours.aws import clients, consumers, intake, links, member_page, organisation, page_links, wiring
+from allhours.aws import (
+    clients,
+    consumers,
+    intake,
+    links,
+    member_page,
+    organisation,
+    page_links,
+    respond,
+    wiring,
+)
 from allhours.domain.escalation import Step
 from allhours.domain.judgement import Opinion
 from allhours.domain.organisation_json import organisation_to_json
@@ -76,6 +86,7 @@ SETTINGS = {
     "STAGE": "test",
     "RECORDS_TABLE": "records",
     "COMMON_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{DEFAULT_ACCOUNT_ID}/common",
+    "REPLIES_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{DEFAULT_ACCOUNT_ID}/replies.fifo",
     "EVENTS_TOPIC_ARN": arn_of("events"),
     "PAGES_TOPIC_ARN": arn_of("pages"),
     "SECRETS_PREFIX": "allhours/test/",
@@ -113,7 +124,7 @@ def a_world(
             cached.cache_clear()
             stack.callback(cached.cache_clear)
         world.cold()
-        for logger in (consumers.logger, intake.logger, links.logger, page_links.logger):
+        for logger in (consumers.logger, intake.logger, links.logger, page_links.logger, respond.logger):
             for handler in logger._logger.handlers:
                 stack.callback(handler.setStream, handler.setStream(world.out))  # type: ignore[attr-defined]
         network = FakeNetwork({})
@@ -223,6 +234,7 @@ def _found(world: World) -> None:
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )
     boto3.client("sqs").create_queue(QueueName="common")
+    boto3.client("sqs").create_queue(QueueName="replies.fifo", Attributes={"FifoQueue": "true"})
     for name in ("events", "pages"):
         boto3.client("sns").create_topic(Name=name)
     secrets: dict[str, Any] = {"links": {"key": "a key of the tests"}}

@@ -63,14 +63,14 @@ def _planned(network: str, **settings: str) -> Handle:
     )
 
 
-def _playing(network: str, **settings: str) -> dict[str, StandIn]:
+def playing(network: str, **settings: str) -> dict[str, StandIn]:
     return {network: stand_in_for(network).playing(_planned(network, **settings), port=PORT)}
 
 
-def _bank(network: str, **settings: str) -> Organisation:
+def bank_of(network: str, **settings: str) -> Organisation:
     """Return the bank with one handle, which is general."""
     bank = small_bank()
-    (stand_in,) = _playing(network, **settings).values()
+    (stand_in,) = playing(network, **settings).values()
     told = stand_in.handle_settings
     handle = replace(
         _planned(network),
@@ -86,7 +86,7 @@ def _bank(network: str, **settings: str) -> Organisation:
     return replace(bank, accounts=accounts)
 
 
-def _says(world: World, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
+def says(world: World, author: str, text: str, *, reply_to: str = "", private: bool = False) -> str:
     """Let a customer speak, a second after whoever spoke before; remember when."""
     ((network, stand_in),) = world.stand_ins.items()
     world.clock.shift(timedelta(seconds=1))
@@ -99,11 +99,11 @@ def _says(world: World, author: str, text: str, *, reply_to: str = "", private: 
 def _talk(world: World) -> str:
     """Four customers speak: two say what nobody may keep, one answers another, one is private; and we."""
     (stand_in,) = world.stand_ins.values()
-    first = _says(world, "leela", f"my card {CANARIES[0]} was stolen")
+    first = says(world, "leela", f"my card {CANARIES[0]} was stolen")
     with suppress(NotImplementedError):  # where customers say one thing each
-        _says(world, "stranger", f"{stand_in.handle_settings['handle']} me too", reply_to=first)
-    _says(world, "amy", "my transfer is late", private=True)
-    _says(world, "fry", f"write to {CANARIES[1]}")
+        says(world, "stranger", f"{stand_in.handle_settings['handle']} me too", reply_to=first)
+    says(world, "amy", "my transfer is late", private=True)
+    says(world, "fry", f"write to {CANARIES[1]}")
     with suppress(NotImplementedError):  # where we only answer
         stand_in.brand_says("We are listening", reply_to=first)
     return first
@@ -117,7 +117,7 @@ def _polled(world: World) -> Truth:
     _talk(world)
     (network,) = world.stand_ins
     for number in range(MORE.get(network, 0)):
-        _says(world, "zoidberg", f"\u202e\uffff hello {number}")
+        says(world, "zoidberg", f"\u202e\uffff hello {number}")
     return _told(world)
 
 
@@ -126,8 +126,8 @@ def poll(network: str) -> Scenario:
     settings = {"updates": "poll"} if network == "telegram" else {}
     return Scenario(
         at=NOON + LATER,
-        bank=partial(_bank, network, **settings),
-        networks=partial(_playing, network, **settings),
+        bank=partial(bank_of, network, **settings),
+        networks=partial(playing, network, **settings),
         fresh=True,
         story=_polled,
         act=lambda world, plan: world.poll(network, plan),
@@ -148,7 +148,7 @@ def _drain(world: World, network: str) -> None:
 # Webhooks
 
 
-def _registered(world: World) -> None:
+def registered(world: World) -> None:
     ((network, stand_in),) = world.stand_ins.items()
     stand_in.register(f"https://oncall.test/webhooks/{network}")
     world.webhooks.clear()  # a ping, maybe
@@ -158,7 +158,7 @@ def _pushed(world: World) -> Truth:
     _talk(world)
     (stand_in,) = world.stand_ins.values()
     world.webhooks.append(world.webhooks[0])  # the network delivers a copy
-    edited = _says(world, "amy", "my transfer?")
+    edited = says(world, "amy", "my transfer?")
     world.clock.shift(timedelta(seconds=1))
     with suppress(NotImplementedError):
         stand_in.edit(edited, NEW_WORDS)
@@ -169,10 +169,10 @@ def webhook(network: str) -> Scenario:
     """Return the stage in which a network calls our webhook."""
     return Scenario(
         at=NOON + LATER,
-        bank=partial(_bank, network),
-        networks=partial(_playing, network),
+        bank=partial(bank_of, network),
+        networks=partial(playing, network),
         fresh=True,
-        prepare=_registered,
+        prepare=registered,
         story=_pushed,
         act=World.push,
         drain=lambda world: _drain(world, network),
@@ -188,8 +188,8 @@ def _heard(world: World) -> None:
     ((network, stand_in),) = world.stand_ins.items()
     _talk(world)
     world.said["edited"] = world.said["deleted"] = world.clock_now
-    _says(world, "bender", "my account is closed")
-    _says(world, "kif", TAKEN_BACK)
+    says(world, "bender", "my account is closed")
+    says(world, "kif", TAKEN_BACK)
     for key in ("edited", "deleted"):
         del world.said[key]
     world.clock.shift(timedelta(minutes=1))
@@ -222,8 +222,8 @@ def reread(network: str) -> Scenario:
 
     return Scenario(
         at=NOON + LATER,
-        bank=partial(_bank, network),
-        networks=partial(_playing, network),
+        bank=partial(bank_of, network),
+        networks=partial(playing, network),
         fresh=True,
         prepare=_heard,
         story=_changed,
@@ -246,8 +246,8 @@ def expire(network: str) -> Scenario:
 
     return Scenario(
         at=NIGHT + within,
-        bank=partial(_bank, network),
-        networks=partial(_playing, network),
+        bank=partial(bank_of, network),
+        networks=partial(playing, network),
         fresh=True,
         prepare=_heard,
         story=lambda world: replace(_told(world), words=(TAKEN_BACK, "was stolen", "my transfer is late")),
@@ -273,8 +273,8 @@ def care(network: str) -> Scenario:
 
     return Scenario(
         at=NOON + CARED_FOR[network],
-        bank=partial(_bank, network),
-        networks=partial(_playing, network),
+        bank=partial(bank_of, network),
+        networks=partial(playing, network),
         fresh=True,
         act=lambda world, plan: world.poll(network, plan, do="care"),
         drain=drain,

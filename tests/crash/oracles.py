@@ -56,7 +56,10 @@ def violations(
     ]
     found += [f"I8 {key} has no tombstone" for key in gone if not items.get(key, _NONE)["deleted"]["BOOL"]]
     found += [f"I8 {word!r} is still stored" for word in words for r in items.values() if word in str(r)]
-    found += _cases_that_do_not_add_up(cases, items, told, expected)
+    audits = Counter(
+        json.loads(row["audit"]["S"])["subject"] for key, row in all_rows.items() if key.startswith("AUDIT#")
+    )
+    found += _cases_that_do_not_add_up(cases, items, told, expected, audits)
     found += _silence_without_a_reason(items, told)
     found += _pages_that_are_missing(all_rows, told)
     found += broken_cover(world, all_rows, told)
@@ -98,8 +101,9 @@ def _cases_that_do_not_add_up(  # noqa: C901 - one oracle after the other
     items: Mapping[str, dict[str, Any]],
     told: list[dict[str, Any]],
     expected: Mapping[str, datetime | None],
+    audits: Counter[str],
 ) -> Iterator[str]:
-    """I2, I7, I10: each item counted and told once, clocks unmoved, one event a version."""
+    """I2, I7, I10: each item counted and told once, clocks unmoved, one event or audit row a version."""
     first_told = Counter(
         item
         for _, item in {
@@ -130,7 +134,7 @@ def _cases_that_do_not_add_up(  # noqa: C901 - one oracle after the other
         wanted = (
             set(range(1, case.get("version", 1) + 1)) if case.get("generation", 1) == 1 else set(versions)
         )
-        if set(versions) != wanted:
+        if set(versions) - wanted or len(wanted - set(versions)) > audits[case["case_id"]]:
             yield f"I10 {case['case_id']} told versions {sorted(versions)} of {sorted(wanted)}"
         yield from (
             f"I10 {case['case_id']} version {n} told by {ids}" for n, ids in versions.items() if len(ids) > 1

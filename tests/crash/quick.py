@@ -101,12 +101,17 @@ def _write(asked: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _write_all(asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """Write all rows, or leave it to the wire when one is not as simple as that."""
-    writes = [one for write in asked["TransactItems"] for one in write.values()]
-    after = [_after(one) if one.keys() <= _SIMPLE and _holds(one) else None for one in writes]
+    writes = [one for write in asked["TransactItems"] for one in write.items()]
+    if not all(one.keys() <= _SIMPLE and _holds(one) for _, one in writes):
+        return None
+    after = [_after(one) for kind, one in writes if kind in {"Put", "Update"}]
     if any(row is None for row in after):
         return None
-    for one, row in zip(writes, after, strict=True):
-        _table(one["TableName"]).put_item(row)  # type: ignore[arg-type] # none of them is None
+    for row in after:
+        _table(writes[0][1]["TableName"]).put_item(row)  # type: ignore[arg-type] # none of them is None
+    for kind, one in writes:
+        if kind == "Delete":
+            _table(one["TableName"]).delete_item(DynamoType(one["Key"]["key"]), None)
     return {}
 
 
@@ -139,22 +144,34 @@ _SIMPLE = {
 
 
 def _holds(write: Mapping[str, Any]) -> bool:
-    """Tell whether a condition that is known here holds."""
+    """Tell whether a condition that is known here holds for the row that is there."""
+    row = _row(_table(write["TableName"]), (write.get("Item") or write["Key"])["key"]["S"])
+    return holds(write, row or {})
+
+
+def holds(write: Mapping[str, Any], row: Row) -> bool:
+    """Tell whether a write's condition holds for a row, as far as its terms are known here."""
     condition = write.get("ConditionExpression")
     if condition is None:
         return True
-    row = _row(_table(write["TableName"]), (write.get("Item") or write["Key"])["key"]["S"])
-    names = write.get("ExpressionAttributeNames", {})
-    if condition == "attribute_not_exists(#key)" and names == {"#key": "key"}:
-        return row is None
-    if condition == "attribute_not_exists(#at) OR #at < :at" and names.get("#at") == "at":
-        return row is None or row["at"]["S"] < write["ExpressionAttributeValues"][":at"]["S"]
-    guard = _UNCHANGED.fullmatch(condition)
-    was = write.get("ExpressionAttributeValues", {}).get(":was")
-    return bool(guard) and row is not None and row.get(names[guard[1]]) == was  # type: ignore[index] # it matched
+    return any(all(_is(one, row, write) for one in each.split(" AND ")) for each in condition.split(" OR "))
 
 
-_UNCHANGED = re.compile(r"(#\w+) = :was")
+def _is(term: str, row: Row, write: Mapping[str, Any]) -> bool:
+    """Tell whether one term holds; one that is not known here does not."""
+    known = _TERM.fullmatch(term)
+    if not known:
+        return False
+    name = write.get("ExpressionAttributeNames", {}).get(known["name"] or known[1], known["name"] or known[1])
+    if known[1]:
+        return name not in row
+    wanted = write["ExpressionAttributeValues"][known["value"]]
+    if known["how"] == "=":
+        return bool(row.get(name) == wanted)
+    return bool({"S"} == row.get(name, {}).keys() == wanted.keys() and row[name]["S"] < wanted["S"])
+
+
+_TERM = re.compile(r"attribute_not_exists\((#?\w+)\)|(?P<name>#?\w+) (?P<how>=|<) (?P<value>:\w+)")
 
 
 def _publish(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +193,12 @@ def _sent(topic: str) -> list[Any]:
 def _send_batch(asked: Mapping[str, Any]) -> dict[str, Any]:
     backend = sqs_backends[DEFAULT_ACCOUNT_ID][REGION]
     for one in asked["Entries"]:
-        backend.send_message(asked["QueueUrl"].rpartition("/")[2], one["MessageBody"])
+        backend.send_message(
+            asked["QueueUrl"].rpartition("/")[2],
+            one["MessageBody"],
+            deduplication_id=one.get("MessageDeduplicationId"),
+            group_id=one.get("MessageGroupId"),
+        )
     return {"Successful": [{"Id": one["Id"]} for one in asked["Entries"]]}
 
 

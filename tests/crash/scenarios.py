@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from allhours.domain.errors import BadInput
 from allhours.domain.item import Change
 from allhours.flows.promote import promote
 from tests.builders import NIGHT, NOON, STRANGER, a_general_item, an_item
+from tests.crash.answering import ANSWERING
 from tests.crash.cover import COVER
 from tests.crash.desks import DESKS
-from tests.crash.faults import F, faults_of
+from tests.crash.faults import F
 from tests.crash.harness import Message, Snapshot, World, a_world
 from tests.crash.networks import NETWORK_STAGES
 from tests.crash.oracles import CANARIES, violations
@@ -187,6 +189,7 @@ SCENARIOS: dict[str, Scenario] = {
     **COVER,
     **DESKS,
     **NETWORK_STAGES,
+    **ANSWERING,
 }
 SHORT = {"x": "poll x", "mastodon": "poll mastodon", "webhook": "webhook x"}
 
@@ -198,16 +201,18 @@ class Stage:
         self.world, self.scenario = world, scenario
         self.kept: Snapshot = world.snapshot()
         self.log: list[str] = []
+        self.waited = 0.0
         if scenario.prepare:
             world.clock.move_to(min(NIGHT, scenario.at))
             scenario.prepare(world)
             self.kept = world.snapshot()
+        self.at = world.clock_now if scenario.at_once else scenario.at
 
     def run(self, plan: Plan, *, cold: bool = False) -> list[str]:
         """Run the stage under a plan and return what is violated in the end."""
         world, scenario = self.world, self.scenario
         world.restore(self.kept)
-        world.clock.move_to(self.scenario.at)
+        world.clock.move_to(self.at)
         if cold:
             world.cold()
         if scenario.fresh:
@@ -220,31 +225,46 @@ class Stage:
         F.meanwhile = None
         self.log = world.logs[0]
         self.scenario.drain(world)
+        self.waited = world.watch_answers.longest
         broken = violations(world, expected=truth.expected, gone=truth.gone, words=truth.words)
         return [*broken, *self.scenario.also(world)]
+
+    @property
+    def whole_log(self) -> list[str]:
+        """Return every call of the last run, what drained included."""
+        return [name for log in self.world.logs for name in log]
 
     def points(self) -> list[tuple[int, str, str]]:
         """Return every (call, its name, fault that applies)."""
         self.run({})
         extra = ("meanwhile",) if self.scenario.meanwhile else ()
         return [
-            (k, name, fault) for k, name in enumerate(self.log, 1) for fault in (*faults_of(name), *extra)
+            (k, name, fault)
+            for k, name in enumerate(self.log, 1)
+            for fault in (*self.scenario.faults(name), *extra)
         ]
 
 
 @dataclass
 class Explored:
-    """What an enumeration found, and how fast."""
+    """What an enumeration found, and how fast.
+
+    `waited` is how long an answer was out before that was on record, at most; `seed` is that of a sample.
+    """
 
     scenario: str
     points: int
     cpu_seconds: float
     found: dict[str, list[str]]
+    waited: float = 0.0
+    seed: int | None = None
 
     def __str__(self) -> str:
         """Return the line that CI shows, and one for each point that failed, ready to be replayed."""
         speed = self.points / self.cpu_seconds if self.cpu_seconds else 0
         line = f"{self.scenario}: {self.points} points, {speed:.0f} a CPU-second, {len(self.found)} violated"
+        line += f", known after {self.waited:.0f} s at the latest" if self.waited else ""
+        line += f", seed {self.seed}" if self.seed is not None else ""
         return "\n".join(
             [line, *(f"  python -m tests.crash replay {where}: {what}" for where, what in self.found.items())]
         )
@@ -262,17 +282,27 @@ def a_stage(name: str, *, quick: bool = True) -> Iterator[Stage]:
             F.quick = False
 
 
-def explore(name: str, *, cold: bool = False, at_most: int = 0) -> Explored:
-    """Run every point of a scenario; `at_most` stops after so many violated ones."""
+def explore(
+    name: str, *, cold: bool = False, at_most: int = 0, most: int = 0, seed: int | None = None, at: str = ""
+) -> Explored:
+    """Run every point of a scenario, or a sample of `most`; `at_most` stops after so many violated ones.
+
+    `at` takes only calls whose names begin so.
+    """
     with a_stage(name) as stage:
-        points = stage.points()
+        points = [point for point in stage.points() if point[1].startswith(at)]
+        if 0 < most < len(points):
+            points = random.Random(seed).sample(points, most)
         found: dict[str, list[str]] = {}
-        began = time.process_time()
+        began, worst = time.process_time(), 0.0
         if broken := stage.run({}):
             found[f"'{name}' 0 none"] = broken
         for k, _, fault in points:
-            if broken := stage.run({k: fault}, cold=cold):
+            broken = stage.run({k: fault}, cold=cold)
+            worst = max(worst, stage.waited)
+            if broken:
                 found[f"'{name}' {k} {fault}{' --cold' if cold else ''}"] = broken
-            if found and len(found) == at_most:
+            if 0 < at_most <= len(found):
                 break
-        return Explored(name, len(points), time.process_time() - began, found)
+        spent = time.process_time() - began
+        return Explored(name, len(points), spent, found, worst, seed if most else None)

@@ -1,6 +1,7 @@
 """The enumeration finds the defects that are known to lose, double or silence; each is put in by hand.
 
-Those around answering (no claim, an expired claim back to READY, the decorator) belong to the reply ledger.
+Those around answering (no claim, an expired claim back to READY, the decorator) are in
+test_answering_defects.py.
 """
 
 from __future__ import annotations

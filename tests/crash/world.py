@@ -23,9 +23,11 @@ from urllib.parse import urlsplit
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 
-from allhours.aws import clock, consumers, intake, links, minute, organisation, outbox, prove, wiring
+from allhours.aws import clock, consumers, intake, links, minute, organisation, outbox, prove, respond, wiring
 from allhours.domain.errors import Busy
 from allhours.domain.item import Item, item_to_json
+from allhours.flows.sweep_replies import sweep_replies
+from tests.crash.answering_oracles import Watch
 from tests.crash.faults import Crash, F
 from tests.crash.messages import Message, Pushed, request_event
 from tests.crash.oracles import unsent_but_marked
@@ -42,8 +44,11 @@ if TYPE_CHECKING:
 OK = 200  # HTTP's
 _BANK = [one for one in vars(organisation).values() if hasattr(one, "cache_clear")]
 _CACHES = [one for one in vars(wiring).values() if hasattr(one, "cache_clear")]
+NEVER = datetime.max.replace(tzinfo=UTC)
 LATE = timedelta(minutes=4)  # the minute that a fault took, the next tick, the sweep's minute after it
 MOST_TRIES = 5  # deliveries of a message before it is a dead letter, as in template.yaml
+MOST_VISITS = 3  # the same for the queue of replies
+SAME = 300.0  # seconds in which a FIFO queue takes a message of the same stamp for the same one
 
 
 class _Context:
@@ -65,6 +70,8 @@ class Snapshot:
     webhooks: list[Pushed]
     secrets: dict[str, Any]
     said: dict[str, datetime]
+    answers: list[Message]
+    stamps: dict[str, float]
 
 
 @dataclass
@@ -72,7 +79,11 @@ class World:
     """Everything that outlives a function; `ended` counts how invocations did.
 
     `called` says when each page was sent, `taken` what somebody was told to be done; `late` is by how much
-    what is due may be done after it; `said` is when customers said what, by the item's key.
+    what is due may be done after it; `said` is when customers said what, by the item's key. `answers` are
+    what the queue of replies holds, `stamps` when it took which; `ahead` are faults that are planned beyond
+    the invocation that runs, `watch_answers` looks after
+    each whether anybody was answered twice. `undisturbed` says that nothing was planned, `arrives_at` until
+    when a request that was given up may be on its way.
     """
 
     clock: Any  # time_machine's traveller, which it does not name
@@ -92,6 +103,12 @@ class World:
     taken: list[str] = field(default_factory=list)
     said: dict[str, datetime] = field(default_factory=dict)
     late: timedelta = LATE
+    answers: list[Message] = field(default_factory=list)
+    stamps: dict[str, float] = field(default_factory=dict)
+    ahead: dict[int, str] = field(default_factory=dict)
+    watch_answers: Watch = field(default_factory=Watch)
+    undisturbed: bool = False
+    arrives_at: datetime = NEVER
 
     @property
     def x(self) -> XStandIn:
@@ -107,7 +124,7 @@ class World:
 
     def run(self, doing: Callable[[], Any], plan: Mapping[int, str] | None = None) -> Any:
         """Invoke a function once; return its answer, None when it crashed or raised."""
-        F.begin(plan)
+        F.begin(self.ahead if plan is None else plan)
         self.logs.append(F.log)
         try:
             with contextlib.redirect_stdout(self.out):
@@ -127,10 +144,13 @@ class World:
             return answer
         finally:
             self.most_calls = max(self.most_calls, F.k)
+            if self.ahead:
+                self.ahead = {k - F.k: fault for k, fault in self.ahead.items() if k > F.k}
             F.end()
             sent = len(topic("pages").sent_notifications) - len(self.called)
             self.called += [self.clock_now] * sent
             self.early += unsent_but_marked(self)
+            self.early += self.watch_answers.step(self.stand_ins.values(), self.clock_now)
 
     @property
     def clock_now(self) -> datetime:
@@ -189,11 +209,23 @@ class World:
 
     def route(self, plan: Mapping[int, str] | None = None, *, size: int = 10) -> None:
         """Route one batch from the common queue."""
-        self._consume(self.waiting, consumers.route_batch, plan, size, fetch=True)
+        self._fetch()
+        given_up = self._consume(self.waiting, consumers.route_batch, plan, size, MOST_TRIES)
+        self.dead += [replace(one, received=0) for one in given_up]
 
     def park(self, plan: Mapping[int, str] | None = None) -> None:
         """Park one batch of dead letters."""
         self._consume(self.dead, consumers.park_batch, plan, 10)
+
+    def respond(self, plan: Mapping[int, str] | None = None) -> None:
+        """See to the first message in the queue of replies; the clock comes again for what is given up."""
+        self.fetch_answers()
+        self._consume(self.answers, respond.respond_batch, plan, 1, MOST_VISITS)
+
+    def sweep(self, plan: Mapping[int, str] | None = None) -> None:
+        """Let the clock's part for answers run alone."""
+        at = self.clock_now
+        self.run(lambda: sweep_replies(ledger=wiring.replies(), replies=wiring.reply_queue, at=at), plan)
 
     def forward(self, plan: Mapping[int, str] | None = None) -> None:
         """Forward what the stream holds; all of it comes again unless the function ended well."""
@@ -241,6 +273,8 @@ class World:
         self.tick()
         self.watch()
         self.forward()
+        for _ in range(MOST_TRIES):
+            self.respond()
 
     def minute_under(self, plan: Mapping[int, str]) -> None:
         """Let a tick and what it calls for happen, the faults counted through both."""
@@ -259,7 +293,8 @@ class World:
             self.minute()
         due = ""
         for _ in range(60):
-            due = min((row["due_at"]["S"] for row in rows().values() if "due_at" in row), default="9999")
+            waits = (row for row in rows().values() if "due" in row and row["due"]["S"][:7] != "CLOSED#")
+            due = min((row["due_at"]["S"] for row in waits), default="9999")
             if due > end.isoformat():
                 break
             self.clock.move_to(max(self.clock_now, datetime.fromisoformat(due).replace(second=0)))
@@ -274,14 +309,12 @@ class World:
         handler: Callable[[Any], dict[str, Any]],
         plan: Mapping[int, str] | None,
         size: int,
-        *,
-        fetch: bool = False,
-    ) -> None:
-        if fetch:
-            self._fetch()
+        tries: int = 1_000,
+    ) -> list[Message]:
+        """Hand over the first messages; return which have come too often to come again."""
         batch = messages[:size]
         if not batch:
-            return
+            return []
         for one in batch:
             one.received += 1
         answer = self.run(lambda: handler({"Records": [one.record() for one in batch]}), plan)
@@ -289,9 +322,20 @@ class World:
         if answer is not None:
             again = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
         done = [one for one in batch if one.message_id not in again]
-        given_up = [one for one in batch if one.message_id in again and fetch and one.received >= MOST_TRIES]
+        given_up = [one for one in batch if one.message_id in again and one.received >= tries]
         messages[:] = [one for one in messages if one not in done and one not in given_up]
-        self.dead += [replace(one, received=0) for one in given_up]
+        return given_up
+
+    def fetch_answers(self) -> None:
+        """Take what the FIFO queue has got; a stamp that it has seen lately is the same message."""
+        queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["replies.fifo"]
+        now = self.clock_now.timestamp()
+        for one in queue._messages:
+            stamp = str(one.deduplication_id)
+            if now - self.stamps.get(stamp, 0.0) >= SAME:
+                self.stamps[stamp] = now
+                self.answers.append(Message(one.id, one.body))
+        queue._messages.clear()
 
     def _fetch(self) -> None:
         queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["common"]
@@ -327,6 +371,7 @@ class World:
     def snapshot(self) -> Snapshot:
         """Keep the durable state."""
         self._fetch()
+        self.fetch_answers()
         shard = table().stream_shard
         assert shard is not None
         return Snapshot(
@@ -340,6 +385,8 @@ class World:
             webhooks=list(self.webhooks),
             secrets=copy.deepcopy(dict(_secrets())),
             said=dict(self.said),
+            answers=[Message(one.message_id, one.body) for one in self.answers],
+            stamps=dict(self.stamps),
         )
 
     def restore(self, kept: Snapshot) -> None:
@@ -353,11 +400,16 @@ class World:
         self.waiting = [Message(*one) for one in kept.queue]
         topic("events").sent_notifications[:] = kept.events
         topic("pages").sent_notifications[:] = kept.pages
+        sqs_backends[DEFAULT_ACCOUNT_ID][REGION].queues["replies.fifo"]._messages.clear()
+        self.answers = [Message(one.message_id, one.body) for one in kept.answers]
+        self.stamps, self.ahead, F.late = dict(kept.stamps), {}, []
         self.dead, self.early, self.taken = [], [], []
         self.called, self.webhooks, self.said = list(kept.called), list(kept.webhooks), dict(kept.said)
         self.stand_ins = {name: copied(one) for name, one in kept.stand_ins.items()}
         _secrets().clear()
         _secrets().update(copy.deepcopy(kept.secrets))
+        self.watch_answers = Watch()
+        self.watch_answers.begin(self.stand_ins.values())
         self.out.seek(0)
         self.out.truncate()
 
@@ -384,4 +436,5 @@ def _secrets() -> dict[str, Any]:
 def _passes_the_filter(record: Mapping[str, Any]) -> bool:
     image = record["dynamodb"].get("NewImage", {})
     told = "event" in image or "notice" in image or ("page" in image and "list" in image)
+    told = told or image.get("st") == {"S": "ready"}
     return record["eventName"] != "REMOVE" and told

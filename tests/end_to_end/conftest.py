@@ -12,9 +12,12 @@ import yaml
 
 from infra.local.deploy import deploy
 from infra.local.deployed import PARAMETERS, Deployed
+from infra.local.desk import Door
 from infra.local.emulator import Emulator
 from infra.local.faults import FaultProxy
+from infra.local.front import Front
 from infra.local.scene import Scene
+from infra.local.standins.oidc import SignIn
 from infra.local.town import Town, organisation_of
 
 if TYPE_CHECKING:
@@ -86,14 +89,27 @@ def organisation_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def scene(emulator: Emulator, organisation_file: Path) -> Iterator[Scene]:
+def sign_in() -> Iterator[SignIn]:
+    """Let the example bank's members sign in."""
+    with SignIn.of(organisation_of([EXAMPLE])) as sign_in:
+        yield sign_in
+
+
+@pytest.fixture(scope="session")
+def door(scene: Scene, sign_in: SignIn) -> Iterator[Door]:
+    """Put the desk's page and API under one address, as a browser has them."""
+    with Front(target=scene.deployed.public_api) as front:
+        yield Door(address=front.address, sign_in=sign_in)
+
+
+@pytest.fixture(scope="session")
+def scene(emulator: Emulator, organisation_file: Path, sign_in: SignIn) -> Iterator[Scene]:
     """Deploy the template with the example bank on stand-ins, and watch all that comes out of it."""
     town = Town.built_for(organisation_of([EXAMPLE]).handles)
     town.write([EXAMPLE], organisation_file, ladders=QUICK)
     a_gap_in(organisation_file)
-    outputs = deploy(
-        emulator, organisation=organisation_file, parameters={**PARAMETERS, "UnitAwsAccountIds": UNIT_ACCOUNT}
-    )
+    parameters = {**PARAMETERS, **sign_in.parameters(), "UnitAwsAccountIds": UNIT_ACCOUNT}
+    outputs = deploy(emulator, organisation=organisation_file, parameters=parameters)
     deployed = Deployed(emulator=emulator, outputs=outputs)
     deployed.keep_secrets(town.secrets())
     scene = Scene(deployed=deployed, town=town, organisation=organisation_of([organisation_file]))

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 EXAMPLE = FOLDER / "infra" / "organisation" / "acme.yaml"
 PATIENCE = 150  # seconds; a start takes 20 when the build is cached
-STAND_INS = 40  # ports that a run may take
+PORTS = 50  # that a run may take
 
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-BLOCKS = iter(range(20_000 + 1_000 * WORKER, 30_000, STAND_INS))  # a killed run lets its ports go late
+BLOCKS = iter(range(20_000 + 1_000 * WORKER, 30_000, PORTS))  # a killed run lets its ports go late
 
 
 @pytest.fixture
 def port() -> int:
     """Find a port with room for the stand-ins after it."""
     for first in BLOCKS:
-        if all(_free(place) for place in range(first, first + STAND_INS)):
+        if all(_free(place) for place in range(first, first + PORTS)):
             return first
     pytest.fail("no free ports")
 
@@ -128,18 +128,21 @@ def test_what_shares_ports_runs_on_one_worker(request: pytest.FixtureRequest) ->
 
 
 @needs_proc
-def test_ctrl_c_ends_it_with_every_post_counted_a_page_answered_and_no_process_left(
+def test_ctrl_c_ends_it_with_every_post_and_answer_counted_a_page_had_and_no_process_left(
     port: int, runs: list[Run]
 ) -> None:
     run = Run("--port", str(port))
     runs.append(run)
     run.until_it_says(r"posted [1-9]")
     run.until_it_says(r"slept; \d+ s later \w+ was called, opened the link \(HTTP 200\): it stopped")
+    run.until_it_says(r"answered \d+ = posted [1-9]")
     run.process.send_signal(signal.SIGINT)
     assert run.ended() == 0, run.text
     assert re.search(r"pages: \d+: \d+ climbed, \d+ acknowledged by opening the link", run.text)
     assert re.search(r"posted (\d+) = routed \d+ \+ light \d+ \+ filtered \d+ \+ deleted \d+\n", run.text)
     assert "came twice: 0" in run.text
+    assert re.search(r"answered \d+ = posted [1-9].* answered twice 0, wrongly 0\n", run.text)
+    assert re.search(rf"desk: http://127.0.0.1:{port + 1}/desk · sign in as \w+ \w+", run.text)
     assert_nothing_is_left(port)
 
 
@@ -149,7 +152,7 @@ def test_real_voices_are_posted_and_bad_lines_named_and_a_plain_kill_ends_it_wel
 ) -> None:
     voices = tmp_path / "voices.jsonl"
     voices.write_text('{"text": "is the app down?", "network": "x"}\nnot this\n{"text": "my card is lost"}\n')
-    run = Run("--port", str(port), "--voices", str(voices))
+    run = Run("--port", str(port), "--voices", str(voices), "--no-staff")
     runs.append(run)
     run.until_it_says("posted 2 ")
     run.process.send_signal(signal.SIGTERM)
@@ -175,7 +178,7 @@ def a_bank_with_one_handle(written: Path) -> Town:
     bank["units"] = {"customer_care": bank["units"]["customer_care"]}
     account = bank["units"]["customer_care"]["accounts"]["acmebank"]
     account["handles"] = {"mastodon": account["handles"]["mastodon"]}
-    for key in ("answers", "urgent", "engagement"):  # name units that are not there
+    for key in ("answers", "urgent", "engagement", "systems"):  # name units that are not there
         bank.pop(key, None)
     bank["rules"] = [rule for rule in bank["rules"] if rule.get("unit") == "customer_care"]
     written.parent.mkdir()

@@ -334,11 +334,21 @@ EXPLAINED = {
         "sns:Publish*": "a page that the stream left behind for a minute is sent",
         "secretsmanager:GetSecretValue": "and carries its link",
     },
+    "Notify": {
+        **dict.fromkeys(POLLER, "its mappings receive and delete; it hides what comes again later"),
+        "sqs:SendMessage*": "the example bank may have no webhook: a delivery for each, and its dead letters",
+        "dynamodb:BatchGetItem": "as above: what an event says at the moment of sending",
+        "dynamodb:PutItem": "a webhook that answered 410 is switched off, with its page",
+        "secretsmanager:GetSecretValue": "as above: what signs",
+    },
+    "Clock": {"dynamodb:DeleteItem": "what else is kept of what a customer took back, a minute later"},
     "Links": {
         "dynamodb:UpdateItem": "its transactions hold updates: where a page stands, the history of a change"
     },
 }
 """Granted, not seen here, and why it is needed all the same."""
+
+IDLE = {"Notify": "the example bank tells no webhook; tests/adapters/test_webhooks.py does"}
 
 MEANS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem"}  # our transactions are made of puts, mostly
 
@@ -372,7 +382,7 @@ def test_no_function_may_do_more_than_it_was_seen_to_do(scene: Scene, fault_prox
         made = scene.deployed.functions.get_function_configuration(FunctionName=function)
         key = key_of(made["FunctionArn"], made["Role"])
         seen = {f"{service}:{action}" for caller, service, action in fault_proxy.callers if caller == key}
-        assert seen, f"{name} was never seen to call anything"
+        assert seen or name in IDLE, f"{name} was never seen to call anything"
         seen |= {MEANS[each] for each in seen if each in MEANS}
         explained = EXPLAINED.get(name, {})
         idle = {

@@ -22,7 +22,7 @@ TESTS = (
     "tests/unit/test_template.py",
     "tests/unit/test_organisation.py",
 )
-CHOSEN = "noticeboard or left_over or hears_on_every_network or schema or dashboard"
+CHOSEN = "noticeboard or left_over or hears_on_every_network or schema or dashboard or respond_sees"
 BLOCKS = re.findall(r"^(````?)(\w+)\n# (\S+)\n(.*?)^\1$", PAGE, re.MULTILINE | re.DOTALL)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,9 @@ from allhours.domain.organisation import OnDuty, Organisation
 from allhours.domain.people import Leave
 from allhours.flows.acknowledge import acknowledge
 from allhours.flows.escalate import escalate
-from allhours.flows.forward import Switchboard, forward, send_pages
+from allhours.flows.forward import Switchboard, send_pages
+from allhours.flows.forward import forward as forwarded
+from allhours.flows.reply_ports import Visit
 from tests.builders import (
     NIGHT,
     NOON,
@@ -29,10 +31,12 @@ from tests.builders import (
     a_switchboard,
     an_organisation,
 )
+from tests.replies import FakeReplies
 
 if TYPE_CHECKING:
     from allhours.domain.case import Case
     from allhours.flows.cover_ports import Spent
+    from allhours.flows.forward import Forwarded
 
 PAGE = page.dead_letter("x @acmecards", "no time", NOON)
 LADDER = (
@@ -41,6 +45,19 @@ LADDER = (
 )
 BANK = an_organisation(escalation=MappingProxyType(dict.fromkeys(("cards", "fraud", "operations"), LADDER)))
 DUTY = OnDuty(unit="cards", desk="london", members=("ana",), because="day", since=0, until=1)
+
+
+VISIT = Visit(reply_id="r1", case_id="x-1", stamp="r1#1")
+
+
+def forward(
+    events: list[dict[str, str]],
+    due: list[str],
+    *ready: Visit,
+    replies: FakeReplies | None = None,
+    **ports: Any,
+) -> Forwarded:
+    return forwarded(events, due, ready, replies=lambda: replies or FakeReplies(), at=NOON, **ports)
 
 
 def an_urgent_page(case: Case | None = None) -> page.Page:
@@ -63,7 +80,7 @@ def sent(*written: page.Page, organisation: Organisation = BANK) -> tuple[FakePa
 def test_pages_go_first_and_are_marked_after_they_went() -> None:
     topic, pager, pages = FakeTopic(), FakePager(), FakePages(written=[PAGE])
     desk = a_switchboard(pages, pager)
-    done = forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
+    done = forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk)
     assert (done.events, done.pages) == (1, 1)
     assert pager.pages == pages.marked == [PAGE]
     assert topic.events == [{"event": "case.opened"}]
@@ -73,15 +90,37 @@ def test_a_page_that_did_not_go_is_not_marked() -> None:
     topic, pager, pages = FakeTopic(), FakePager(busy=1), FakePages(written=[PAGE])
     desk = a_switchboard(pages, pager)
     with pytest.raises(Busy):
-        forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
+        forward([{"event": "case.opened"}], [PAGE.page_id], topic=topic, board=lambda: desk)
     assert pages.marked == []
     assert len(topic.events) == 1
 
 
 def test_nothing_to_forward_publishes_nothing() -> None:
     topic = FakeTopic()
-    forward([], [], topic=topic, board=a_switchboard, at=NOON)
+    forward([], [], topic=topic, board=a_switchboard)
     assert topic.events == []
+
+
+def test_answers_that_are_ready_are_queued_beside_the_events() -> None:
+    topic, replies = FakeTopic(), FakeReplies()
+    forward([{"event": "e"}], [], VISIT, replies=replies, topic=topic, board=a_switchboard)
+    assert replies.visits == [VISIT]
+    assert len(topic.events) == 1
+
+
+def test_a_queue_that_takes_no_answer_brings_all_of_it_again_and_holds_back_no_event() -> None:
+    topic = FakeTopic()
+    with pytest.raises(Busy):
+        forward([{"event": "e"}], [], VISIT, replies=FakeReplies(busy=1), topic=topic, board=a_switchboard)
+    assert len(topic.events) == 1
+
+
+def test_a_page_that_did_not_go_holds_back_no_answer() -> None:
+    replies = FakeReplies()
+    desk = a_switchboard(FakePages(written=[PAGE]), FakePager(busy=1))
+    with pytest.raises(Busy):
+        forward([], [PAGE.page_id], VISIT, replies=replies, topic=FakeTopic(), board=lambda: desk)
+    assert replies.visits == [VISIT]
 
 
 def test_a_critical_page_calls_its_first_step_with_a_link_and_climbs() -> None:
@@ -228,7 +267,7 @@ def test_a_page_that_no_other_try_can_send_holds_up_neither_the_next_nor_the_eve
     topic, pager = FakeTopic(), FakePager()
     pages = FakePages(written=[PAGE], unreadable=["newer"])
     desk = a_switchboard(pages, pager)
-    done = forward([{"event": "e"}], ["newer", PAGE.page_id], topic=topic, board=lambda: desk, at=NOON)
+    done = forward([{"event": "e"}], ["newer", PAGE.page_id], topic=topic, board=lambda: desk)
     assert (done.events, done.pages, pages.marked) == (1, 1, [PAGE])
     assert done.refused == ("page newer: PAGE#newer: this release cannot read the row",)
 
@@ -240,7 +279,7 @@ def test_a_bug_in_paging_does_not_hold_back_the_events() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        forward([{"event": "e"}], [PAGE.page_id], topic=topic, board=desk, at=NOON)
+        forward([{"event": "e"}], [PAGE.page_id], topic=topic, board=desk)
     assert len(topic.events) == 1
 
 

@@ -15,6 +15,7 @@ from allhours.domain.plan import Moved, plan_of
 from allhours.domain.segments import Handover
 from tests.builders import NIGHT, NOON, a_case, an_organisation
 from tests.case_events import assert_published
+from tests.replies import a_reply
 
 BANK = an_organisation()
 CASE = a_case(owner="ana", due={"first_answer": NOON, "window_24h": NOON + timedelta(hours=1)}, version=3)
@@ -26,6 +27,11 @@ KINDS = {
     "case.due_soon": notice.due_soon(BANK, CASE, "window_24h", NOON, NOON),
     "case.assigned": notice.assigned(BANK, CASE, "", "nobody is not on duty, ana is", NOON),
     "handover": notice.handover(BANK, "cards", CHANGE, [CASE, a_case(priority=1)], CHANGE.at - 60, NOON),
+    "case.reply_posted": notice.reply_told(
+        BANK, a_reply().claimed("own", NOON).posted("p1", "", NOON), "cards", NOON
+    ),
+    "case.reply_rejected": notice.reply_told(BANK, a_reply().rejected("blocked"), "cards", NOON),
+    "case.reply_needs_human": notice.reply_told(BANK, a_reply().needs_human("look"), "cards", NOON),
     "gap.met": notice.gap_met(BANK, replace(CASE, unit="fraud"), NIGHT),
 }
 
@@ -56,6 +62,16 @@ def test_every_kind_of_notice_keeps_the_published_schema(kind: str) -> None:
 def test_the_schema_refuses_what_is_not_promised(wrong: dict[str, object]) -> None:
     with pytest.raises(AssertionError):
         assert_published(notice_to_json(KINDS["case.overdue"]) | wrong)
+
+
+def test_a_notice_of_an_answer_says_where_it_is_and_never_what_it_says() -> None:
+    for kind in ("case.reply_posted", "case.reply_rejected", "case.reply_needs_human"):
+        assert a_reply().text not in str(KINDS[kind])
+    told = notice_to_json(KINDS["case.reply_posted"])
+    with pytest.raises(AssertionError):
+        assert_published(told | {"reason": "why not"})
+    with pytest.raises(AssertionError):
+        assert_published({name: value for name, value in told.items() if name != "post_id"})
 
 
 def test_a_notice_goes_to_all_accounts_of_the_unit_and_to_none_for_operations() -> None:

@@ -60,7 +60,8 @@ def proved(
     """Check the example bank from one of several days on: what it is then, its holes, who does what."""
     at: datetime = request.param
     loaded = load([ACME], at)
-    assert (loaded.mistakes, loaded.warnings) == ((), ())
+    assert loaded.mistakes == ()
+    assert [warning for warning in loaded.warnings if "expired on 2027-" not in warning.text] == []
     assert loaded.organisation is not None
     duties: defaultdict[str, set[Duty]] = defaultdict(set)
     for unit in loaded.organisation.units.values():
@@ -301,6 +302,29 @@ def _keys(schema: object) -> list[str]:
     return own + [key for each in inner for key in _keys(each)]
 
 
+def test_somebody_stands_for_every_answer_card_of_the_example_bank(acme: Organisation) -> None:
+    for card in acme.answers.values():
+        assert 0 < len(card.text) <= 230, card.card_id
+        assert card.owner == acme.units[card.unit].head, card.card_id
+        assert card.approved_by not in {"", card.owner}, card.card_id
+        assert card.expires.startswith("2027-"), card.card_id
+    assert [card.card_id for card in acme.answers.values() if card.automatic] == [
+        "visa_or_mastercard",
+        "card_acceptance",
+        "exchange_rate",
+        "branch_hours",
+    ]
+
+
+def test_everybody_of_the_example_bank_can_sign_in_and_signs_as_nobody_else_of_the_unit(
+    acme: Organisation,
+) -> None:
+    assert all(member.sign_in == f"{name}@acmebank.example" for name, member in acme.members.items())
+    for unit in acme.units.values():
+        signs = [acme.members[member].initials for member in unit.members]
+        assert len(set(signs)) == len(signs), unit.unit_id
+
+
 # any organisation survives compiling
 
 CLOCKS = st.builds(
@@ -309,7 +333,7 @@ CLOCKS = st.builds(
 ZONES = st.sampled_from(["UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])
 DAYS = st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1, unique=True)
 TEXTS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=20
 ).filter(str.strip)
 
 

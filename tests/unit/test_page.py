@@ -23,6 +23,7 @@ from allhours.domain.page import (
     with_link,
 )
 from tests.builders import NOON, a_case
+from tests.replies import a_reply
 
 words = st.text(max_size=200)
 
@@ -33,12 +34,17 @@ def duty(person: str = "ana") -> OnDuty:
 
 def all_pages(unit: str, network: str, text: str) -> list[Page]:
     case = a_case(unit=unit, network=network)
+    reply = a_reply(unit=unit, network=network, reason=text)
     return [
         page.urgent(case, duty(unit), text, NOON),
         page.nobody_on_duty(case, duty(unit), NOON),
         page.dead_letter(network, text, NOON),
         page.token_refused(Refused(network, text, handle=unit), NOON),
         page.network_silent(network, text, NOON - timedelta(hours=3), NOON),
+        page.reply_stuck(reply, duty(unit), NOON),
+        page.reply_rejected(reply, duty(unit), NOON),
+        page.reply_lost(reply, duty(unit), text, NOON),
+        page.answered_twice(reply, duty(unit), text, NOON),
     ]
 
 
@@ -55,7 +61,7 @@ def test_usual_pages_are_one_part_of_an_sms() -> None:
         assert one.sms.isascii()
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(9))
 def test_a_story_says_what_to_whom_and_what_to_do(number: int) -> None:
     one = all_pages("cards", "x", "rule stolen, “stolen”")[number]
     assert "Do: " in one.story
@@ -63,6 +69,13 @@ def test_a_story_says_what_to_whom_and_what_to_do(number: int) -> None:
     assert one.unit
     assert one.member
     assert one.subject
+
+
+def test_a_page_about_an_answer_never_says_what_the_answer_says() -> None:
+    for one in all_pages("cards", "x", "the author has blocked us")[5:]:
+        assert a_reply().text not in str(page_to_json(one))
+        assert a_reply().reply_id in one.story
+        assert a_reply().case_id in one.sms
 
 
 LINK = (

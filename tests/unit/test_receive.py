@@ -12,8 +12,8 @@ from allhours.domain.item import NEEDS_A_PERSON, Author, Skipped, Unreadable
 from allhours.domain.life import Life
 from allhours.domain.page import Why
 from allhours.flows.ingest import Intake
-from allhours.flows.receive import Response, receive
-from allhours.networks.contract import Delivery
+from allhours.flows.receive import Receipts, Response, receive
+from allhours.networks.contract import Delivery, Receipt
 from tests.builders import (
     NOON,
     FakeDeadLetters,
@@ -24,6 +24,7 @@ from tests.builders import (
     an_item,
     an_organisation,
 )
+from tests.replies import FakeReplies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,12 @@ class Hook:
     def __init__(self, push: FakePush) -> None:
         self.push, self.queue, self.letters, self.intake = push, FakeItemQueue(), FakeDeadLetters(), Intake()
         self.pages = FakePages()
+        self.replies, self.told = FakeReplies(), list[Receipt]()
+
+    def receipts(self, body: bytes) -> tuple[Receipt, ...]:
+        """Read what the network tells of our answers: what the test put there."""
+        assert body == b"{}"
+        return tuple(self.told)
 
     def post(
         self,
@@ -80,6 +87,7 @@ class Hook:
             at=at,
             heard_by=heard_by,
             life=life,
+            receipts=Receipts(reader=self, replies=self.replies),
         )
 
 
@@ -87,6 +95,34 @@ def test_a_delivery_is_queued_and_then_answered() -> None:
     hook = Hook(FakePush(heard=(an_item(text="leela@example.org"),)))
     assert hook.post().status == 200
     assert hook.queue.items[0].text == "[e-mail]"
+
+
+RECEIPT = Receipt(network="x", native_id="p1", state="delivered")
+
+
+def test_what_a_network_tells_of_our_answers_is_queued_after_the_items() -> None:
+    hook = Hook(FakePush(heard=(an_item(),)))
+    hook.told = [RECEIPT]
+    hook.queue.busy = 1
+    with pytest.raises(Busy):
+        hook.post()
+    assert hook.replies.receipts == []
+    assert hook.post().status == 200
+    assert hook.replies.receipts == [RECEIPT]
+
+
+def test_a_receipt_that_cannot_be_queued_is_not_answered_with_200() -> None:
+    hook = Hook(FakePush())
+    hook.told, hook.replies.busy = [RECEIPT], 1
+    with pytest.raises(Busy):
+        hook.post()
+
+
+def test_a_forged_receipt_is_not_read() -> None:
+    hook = Hook(FakePush(refuses=BadSignature("x", "does not match")))
+    hook.told = [RECEIPT]
+    assert hook.post().status == 403
+    assert hook.replies.receipts == []
 
 
 def test_a_delivery_that_cannot_be_queued_is_not_answered_with_200() -> None:

@@ -271,7 +271,7 @@ def loaded(folder: Path, networks: str, *, handles: str = "") -> tuple[Organisat
 def test_a_life_survives_compiling_and_none_means_live(tmp_path: Path) -> None:
     organisation, _, _ = loaded(tmp_path, "  bluesky: {life: listen_only}\n")
     assert organisation is not None
-    assert organisation_to_json(organisation)["format"] == FORMAT == 3
+    assert organisation_to_json(organisation)["format"] == FORMAT == 4
     again = organisation_from_json(organisation_to_json(organisation))
     assert again.life_of("bluesky") is Life.LISTEN_ONLY
     assert again.life_of("x") is Life.LIVE

@@ -62,11 +62,16 @@ TABLE_RIGHTS = {
     "IngestFeeds": {"GetItem", "PutItem"} | CARE,
     "Route": {"BatchGetItem", "GetItem", "PutItem"},
     "Park": {"PutItem"},
+    "Respond": {"BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"} | RENEW_TOKENS,
     "Forward": {"GetItem", "PutItem", "UpdateItem"},
     "Watch": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
-    "Clock": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "Clock": {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},  # forgets
     "Prove": {"BatchGetItem", "GetItem", "PutItem", "Query"},
+    "Cards": {"BatchGetItem", "PutItem"},
+    "Accounts": set(),
     "Links": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "Desk": {"ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "UpdateItem"} | READ_AGAIN,
+    "Notify": {"BatchGetItem", "PutItem"},
 }
 NEVER_RENEWS = {"whatsapp": "a system user's token does not run out; the Graph code it shares could renew"}
 WRITES_LINKS = {"Forward", "Links", "Watch"}
@@ -75,6 +80,8 @@ LINKS = "integrations/${LinksIntegration}"
 LAST_RESORTS = {
     "DeadLetterQueue": "it is the dead letters",
     "DeadLetters": "they are the dead letters",
+    "RepliesDeadLetters": "they are the dead letters",
+    "WebhookDeadLetters": "they are the dead letters",
     "ForwardFailures": "a person reads it; the records themselves are in the table",
 }
 NAMES = {"AlarmName", "DashboardName", "FunctionName", "GroupName", "LogGroupName", "QueueName", "RoleName"}
@@ -149,8 +156,23 @@ def test_whoever_writes_links_sees_their_key_and_nobody_else_any_secret() -> Non
             assert [(each["Action"], each["Resource"]) for each in seen] == [
                 ("secretsmanager:GetSecretValue", {"Fn::GetAtt": ["LinksKey", "Id"]})
             ]
-        elif not name.startswith("Ingest"):
+        elif name == "Notify":
+            assert [str(each["Resource"]).endswith("/webhooks/*'}") for each in seen] == [True]
+        elif not name.startswith("Ingest") and name != "Respond":
             assert "secret" not in str(FUNCTIONS[name]).lower(), name
+
+
+def test_respond_sees_the_secrets_of_networks_that_take_answers_and_renews_what_ingest_renews() -> None:
+    seen = {
+        str(each["Action"]).rpartition(":")[2]: {
+            str(one["Fn::Sub"]).split("/")[-2] for one in each["Resource"]
+        }
+        for each in statements("Respond")
+        if "secretsmanager" in str(each["Action"])
+    }
+    answered = {name for name in NETWORKS if hasattr(network_module(name), "answering")}
+    renewed = {name for name in NETWORKS if "PutSecretValue" in str(FUNCTIONS[f"Ingest{name.title()}"])}
+    assert seen == {"GetSecretValue": answered, "PutSecretValue": renewed & answered}
 
 
 def test_the_key_of_the_links_is_made_by_aws_and_stands_where_secrets_are_looked_for() -> None:
@@ -187,7 +209,7 @@ def test_a_queue_hides_a_message_six_times_as_long_as_its_function_may_take(name
 
 
 def test_a_function_is_over_before_its_next_tick() -> None:
-    nightly = {"Prove"}
+    nightly = {"Cards", "Prove"}
     scheduled = {n for n, f in FUNCTIONS.items() if "ScheduleV2" in str(f.get("Events"))}
     assert nightly < scheduled
     assert all(seconds(name) < 60 for name in scheduled - nightly)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
+    from allhours.aws.statement_key import Kms
+
 Client = TypeVar("Client")
 CONFIG = Config(
     connect_timeout=2,  # seconds; the services are a rack away
@@ -80,6 +82,13 @@ def sns() -> SNSClient:
 def secretsmanager() -> SecretsManagerClient:
     """Return the Secrets Manager client."""
     return _awake(boto3.client("secretsmanager", config=CONFIG))
+
+
+@cache
+def kms() -> Kms:
+    """Return the KMS client."""
+    client: Kms = boto3.client("kms", config=CONFIG)
+    return _awake(client)
 
 
 def _awake(client: Client) -> Client:

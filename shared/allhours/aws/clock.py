@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
-from allhours.aws.organisation import live_organisation
+from allhours.aws.organisation import live_organisation, organisation
 from allhours.domain.proof import Kind
 from allhours.flows.clock import Done, tick
 from allhours.flows.deadlines import tell_deadlines
+from allhours.flows.erase import forget
 from allhours.flows.escalate import escalate, send_bundles
 from allhours.flows.hand_over import hand_over
 from allhours.flows.prove import announce
+from allhours.flows.sweep_replies import sweep_replies
 from allhours.flows.try_members import try_members
 
 if TYPE_CHECKING:
@@ -45,11 +47,13 @@ class _Minute:
         return (
             ("pages", self.pages),
             ("open pages", self.open_pages),
+            ("answers", self.answers),
             ("deadlines", self.deadlines),
             ("handovers", self.handovers),
             ("gaps", self.gaps),
             ("bundles", self.bundles),
             ("test pages", self.test_pages),
+            ("endings", self.endings),
         )
 
     def pages(self) -> Done:
@@ -60,6 +64,10 @@ class _Minute:
         """Count what is, not what has happened: an alarm outlives the tick that was to raise it."""
         still_open, exhausted = wiring.pages().standing()
         return Done(counts={"PagesOpen": still_open, "PagesExhausted": exhausted})
+
+    def answers(self) -> Done:
+        done = sweep_replies(ledger=wiring.replies(), replies=wiring.reply_queue, at=self._at)
+        return Done(counts={"AnswersDue": done.count})
 
     def deadlines(self) -> Done:
         done = tell_deadlines(organisation=self._paging(), cases=wiring.open_cases(), at=self._at)
@@ -100,6 +108,11 @@ class _Minute:
     def bundles(self) -> Done:
         done = send_bundles(budgets=wiring.budgets(), at=self._at)
         return Done(counts={"Bundled": done.count}, troubles=done.troubles)
+
+    def endings(self) -> Done:
+        """Remove what else is kept of what customers took back."""
+        done = forget(wiring.endings(), tuple(organisation().units), at=self._at)
+        return Done(counts={"Forgotten": done.count, "Held": done.held}, troubles=tuple(done.troubles))
 
     def test_pages(self) -> Done:
         done = try_members(reaches=wiring.reaches(), organisation=self._paging(), at=self._at)

@@ -1,8 +1,9 @@
 """What is due, by the table's sparse index `due`: the clock asks for it and never scans.
 
 A row in a partition of the index carries `due`, the partition, and `due_at`, when somebody has to look at it;
-a row that waits for nothing yet but belongs to the partition says FAR. `CASES#unit` holds a unit's open
-cases, `PAGES` pages that climb, `GAPS` announced gaps, `BUNDLES` pages held back for a busy member.
+a row that waits for nothing yet but belongs to the partition says FAR. `CASES#unit` holds a unit's open cases
+and `CLOSED#unit` its closed ones, by when they closed; `PAGES` pages that climb, `GAPS` announced gaps,
+`BUNDLES` pages held back for a busy member.
 """
 
 from __future__ import annotations

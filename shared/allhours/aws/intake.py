@@ -12,27 +12,26 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools import Logger
 
 from allhours.aws import settings, wiring
+from allhours.aws.meters import meter_of
 from allhours.aws.metrics import emit
 from allhours.aws.organisation import organisation
 from allhours.domain.errors import BadInput, Busy, Refused
 from allhours.domain.life import may_read
-from allhours.domain.spending import Ceiling
 from allhours.flows.care import care
 from allhours.flows.expire import expire
 from allhours.flows.ingest import Intake, ingest
 from allhours.flows.look_up import look_up
-from allhours.flows.meter import DayMeter, NoMeter
-from allhours.flows.receive import Response, receive
+from allhours.flows.receive import Receipts, Response, receive
 from allhours.flows.reread import reread
 from allhours.networks import network_module
-from allhours.networks.contract import AuthorBook, Delivery, Push, Rereader, Source
+from allhours.networks.contract import AuthorBook, Delivery, Push, ReceiptReader, Rereader, Source
 from allhours.networks.http import Http
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from allhours.domain.handle import Handle
-    from allhours.networks.contract import Connector, Meter
+    from allhours.networks.contract import Connector
 
 logger = Logger()
 
@@ -73,7 +72,7 @@ class _NetworkFunction:
     def _connected(self) -> object:
         if self._network is None:
             self._network = self._module.connect(
-                wiring.credentials(), Http(), app_secret=f"{self._name}/app", meter=self._meter()
+                wiring.credentials(), Http(), app_secret=f"{self._name}/app", meter=meter_of(self._name)
             )
         return self._network
 
@@ -82,27 +81,11 @@ class _NetworkFunction:
         if self._module.capabilities.budget is None:
             return self._connected()
         if self._rereading is None:
-            meter = self._meter(reserve=FOR_WHAT_IS_NEW)
+            meter = meter_of(self._name, reserve=FOR_WHAT_IS_NEW)
             self._rereading = self._module.connect(
                 wiring.credentials(), Http(), app_secret=f"{self._name}/app", meter=meter
             )
         return self._rereading
-
-    def _meter(self, *, reserve: float = 0.0) -> Meter:
-        """Return what counts the network's paid reads or quota units, if it has any."""
-        budget = self._module.capabilities.budget
-        if budget is None:
-            return NoMeter()
-        a_day = organisation().daily_budgets.get(self._name, budget.a_day)
-        return DayMeter(
-            self._name,
-            Ceiling(a_day=a_day, unit=budget.unit, zone=budget.zone),
-            of_app=budget.of_app,
-            spendings=wiring.spendings(),
-            pages=wiring.pages(),
-            clock=lambda: datetime.now(UTC),
-            reserve=reserve,
-        )
 
     def _schedule(self, event: Mapping[str, Any], context: LambdaContext, at: datetime) -> dict[str, Any]:
         """Poll or re-read every handle; the next tick is the retry of one that could not be.
@@ -231,6 +214,16 @@ class _NetworkFunction:
             at=at,
             life=organisation().life_of(self._name),
             heard_by="webhook" if isinstance(push, Source) else "",
+            receipts=self._receipts(),
+        )
+
+    def _receipts(self) -> Receipts | None:
+        """Return who reads receipts, where the network sends any."""
+        reader: object = wiring.repliers().replier(self._name)
+        return (
+            Receipts(reader=reader, replies=wiring.reply_queue())
+            if isinstance(reader, ReceiptReader)
+            else None
         )
 
     def _look_up(self, event: Mapping[str, Any], at: datetime) -> None:

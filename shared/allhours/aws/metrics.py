@@ -28,9 +28,21 @@ ROUTE = (
 )
 RECONCILED = ("FirstByPoll", "FirstByWebhook", "AgainByPoll", "AgainByWebhook", "MissedByWebhook")
 PAGING = ("PagingByPlan",)  # Forward, Watch and Clock, when the changes to the rota cannot be read
-FORWARD = ("Forwarded", "Paged")
+FORWARD = ("Forwarded", "Paged", "Answers")
 PARK = ("Parked",)
+RESPOND = (
+    "Visited",
+    "Posted",
+    "Rejected",
+    "NeedsHuman",
+    "Retried",
+    "Doubts",
+    "AnswersLeft",
+    "ApproveToPostedMs",
+)
+NOTIFY = ("Notified", "NotifiedAgain", "NotifiedDead")
 PROVE = ("Proved", "GapsFound", "GapsGone", "Holes", "Unreachable", "PlansMoved")
+CARDS = ("CardsChecked", "CardsBroken", "CardsExpiring")
 WATCH = ("Swept", "Silent", "Quiet")
 CLOCK = (
     "Ticks",
@@ -48,6 +60,9 @@ CLOCK = (
     "Bundled",
     "TestPages",
     "TestPagesUnanswered",
+    "Forgotten",
+    "Held",
+    "AnswersDue",
 )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from allhours.aws.audits import put_audit
+from allhours.aws.drafts import delete_draft
 from allhours.aws.notices import put_notice
 from allhours.aws.packed import packed
 from allhours.aws.pages import put_page
 from allhours.aws.records import MOST_TOLD, events_of, move_case, shown
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.audit import Audit
 from allhours.domain.moving import label_from_json, label_to_json
 from allhours.domain.recorded import recorded_from_json
 from allhours.flows.ports import Committed
@@ -56,6 +59,8 @@ class DynamoMoves:
             ("once", self._labelled(move, at)),
             *(("page", put_page(self._table, page, at)) for page in move.pages),
             *(("notice", put_notice(self._table, notice, at)) for notice in move.notices),
+            ("audit", put_audit(self._table, _audit(move, at), self._retention)),
+            ("draft", delete_draft(self._table, move.case.case_id)),  # the other unit finds words of its own
         ]
         return commit(writes, "moving a case")
 
@@ -86,3 +91,16 @@ class DynamoMoves:
         rows = {row["key"]["S"]: recorded_from_json(shown(row)) for row in get_rows(self._table, list(keys))}
         for label in sorted(labels, key=lambda label: label.at):
             yield label, rows.get(f"ITEM#{label.item}")
+
+
+def _audit(move: Move, at: datetime) -> Audit:
+    told = move.event["moved"]
+    return Audit(
+        audit_id=f"moved#{move.case.case_id}#{move.case.version}",
+        at=at,
+        by=told["by"],
+        did="moved",
+        subject=move.case.case_id,
+        unit=move.was.unit,
+        details={"to": move.case.unit, "because": told.get("because", "")},
+    )

@@ -1,10 +1,10 @@
-"""The handler behind the table's stream: forward events, notices and pages."""
+"""The handler behind the table's stream: forward events, notices, pages, and answers that may go out."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,9 +13,13 @@ from aws_lambda_powertools import Logger
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
 from allhours.aws.packed import unpacked
+from allhours.aws.replies import visit_of
 from allhours.domain.event import case_event
+from allhours.domain.reply import ReplyState
 from allhours.flows.forward import forward
+from allhours.flows.reply_ports import Visit
 
+CLOCKS_DIFFER = timedelta(seconds=5)  # the desk's and ours, at most
 logger = Logger()
 
 
@@ -25,7 +29,8 @@ def forward_batch(event: Mapping[str, Any]) -> None:
     A page that no other try can send as it is holds nothing up: the sweep raises for it each minute.
     """
     at = datetime.now(UTC)
-    events, due = list[Mapping[str, Any]](), list[str]()
+    soon = (at + CLOCKS_DIFFER).isoformat()
+    events, due, ready = list[Mapping[str, Any]](), list[str](), list[Visit]()
     for record in event["Records"]:
         row = unpacked(record["dynamodb"].get("NewImage", {}))
         if "event" in row:
@@ -40,7 +45,17 @@ def forward_batch(event: Mapping[str, Any]) -> None:
             events.append(json.loads(row["notice"]["S"]))
         elif "page" in row and "list" in row:
             due.append(row["key"]["S"].removeprefix("PAGE#"))
-    done = forward(events, due, topic=wiring.topic(), board=partial(wiring.switchboard, at), at=at)
+        elif row.get("st", {}).get("S") == ReplyState.READY and row["due_at"]["S"] <= soon:
+            ready.append(visit_of(row))  # what may go out later, the clock finds then
+    done = forward(
+        events,
+        due,
+        ready,
+        topic=wiring.topic(),
+        board=partial(wiring.switchboard, at),
+        replies=wiring.reply_queue,
+        at=at,
+    )
     for why in done.refused:
         logger.warning("page left to the sweep", reason=why)
-    emit({"Forwarded": done.events, "Paged": done.pages})
+    emit({"Forwarded": done.events, "Paged": done.pages, "Answers": len(ready)})

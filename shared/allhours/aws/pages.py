@@ -6,10 +6,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from allhours.aws.audits import put_audit
 from allhours.aws.clients import dynamodb, passing_trouble
 from allhours.aws.due import FAR, NEVER, count_due, due_attributes, due_rows
 from allhours.aws.notices import put_notice
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list, readable
+from allhours.domain.audit import Audit
 from allhours.domain.errors import BadInput
 from allhours.domain.escalation import Climb, climb_from_json, climb_to_json
 from allhours.domain.page import Page, page_from_json, page_to_json
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from allhours.domain.notice import Notice
 
 PAGE_KEPT = timedelta(days=90)
+_BY_PERSONS = {"page.acknowledged": "had a page", "page.released": "handed a page back"}
 LIST, PARTITION = "PAGES", "PAGES"  # what is to be sent; what nobody has acknowledged
 
 
@@ -76,17 +79,20 @@ class DynamoPages:
     ) -> bool:
         """Write where the page stands, and in the same transaction those notices that are not told yet."""
         update = _update(self._table, was, climb, at, waiting=waiting)
-        if self._written(update, [put_notice(self._table, notice, at) for notice in notices]):
+        told = [
+            *(("notice", put_notice(self._table, notice, at)) for notice in notices),
+            *(("audit", put_audit(self._table, audit, PAGE_KEPT)) for audit in _audits(notices)),
+        ]
+        if self._written(update, told):
             return True
         now = self.load(was.page.page_id)  # a repeat of our own write, whose answer was lost, meets itself
         return now == Called(page=was.page, version=was.version + 1, climb=climb, waiting=waiting)
 
-    def _written(self, update: dict[str, Any], notices: Sequence[TransactWriteItemTypeDef]) -> bool:
+    def _written(self, update: dict[str, Any], told: Sequence[tuple[str, TransactWriteItemTypeDef]]) -> bool:
         doing = "writing where a page stands"
-        if notices:
+        if told:
             row: TransactWriteItemTypeDef = {"Update": update}  # type: ignore[typeddict-item] # built from parts
-            writes = [("item", row), *(("notice", notice) for notice in notices)]
-            return commit(writes, doing) == Committed.DONE
+            return commit([("item", row), *told], doing) == Committed.DONE
         with passing_trouble(doing):
             try:
                 dynamodb().update_item(**update)
@@ -122,6 +128,21 @@ class DynamoPages:
     def standing(self) -> tuple[int, int]:
         """Count the pages that nobody has, and those of them whose ladder is at its end."""
         return count_due(self._table, PARTITION), count_due(self._table, PARTITION, since=FAR)
+
+
+def _audits(notices: Sequence[Notice]) -> Iterator[Audit]:
+    """Yield an audit row for each thing that a person did to a page, as the unit is told of it."""
+    for notice in notices:
+        if did := _BY_PERSONS.get(notice.event):
+            yield Audit(
+                audit_id=notice.notice_id,
+                at=notice.at,
+                by=notice.body["by"],
+                did=did,
+                subject=notice.unit,
+                unit=notice.unit,
+                details={"page_id": notice.body["page_id"]},
+            )
 
 
 def _key(page_id: str) -> dict[str, AttributeValueTypeDef]:

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from allhours.aws.audits import put_audit
 from allhours.aws.authors import AUTHOR_KEPT
 from allhours.aws.clients import code_of
 from allhours.aws.due import due_attributes
+from allhours.aws.forgetting import put_forget
 from allhours.aws.notices import put_notice, told_of
 from allhours.aws.packed import packed
 from allhours.aws.pages import put_page
+from allhours.aws.reply_rows import reply_row, slot_row
 from allhours.aws.table import FIRST, Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.audit import Audit
+from allhours.domain.automatic import automatic_audit
 from allhours.domain.case import Case, State, case_from_json, case_key_of, case_to_json
 from allhours.domain.decision import Decision, Entry, Known
 from allhours.domain.errors import BadInput, Busy
-from allhours.domain.item import Kind, item_from_json, item_to_json
+from allhours.domain.item import Change, Kind, item_from_json, item_to_json
 from allhours.flows.ports import Kept, World
 from allhours.networks.windows import STORAGE_LIMITS
 
@@ -94,10 +99,20 @@ class DynamoRecords:
         was = decision.case_was
         if decision.case and was and was.generation != decision.case.generation:
             yield "old", self._put(_case_row(f"OLD#{was.case_id}", _history(was)), expires, "", None)
+        if audit := _promotion(decision, at):
+            yield "audit", put_audit(self._table, audit, self._retention)
+        if reply := decision.reply:
+            yield "once", put_if(self._table, reply_row(reply, at, self._retention), "key", None)
+            yield "once", put_if(self._table, slot_row(reply, self._retention), "key", None)
+            yield "audit", put_audit(self._table, automatic_audit(reply), self._retention)
         for page in decision.pages:
             yield "page", put_page(self._table, page, at)
         for notice in decision.notices:
             yield "notice", put_notice(self._table, notice, at)
+        if decision.entry and decision.ended:
+            entry = decision.entry
+            forget = put_forget(self._table, entry.item.key, entry.case_id, at, expires, decision.ended)
+            yield "forget", forget
 
     def _kept_for(self, item: Item) -> timedelta:
         """Return how long an item's row is kept.
@@ -177,6 +192,23 @@ class DynamoRecords:
         )
 
 
+def _promotion(decision: Decision, at: datetime) -> Audit | None:
+    """Return the audit row of a case that a person made; None for what no person did."""
+    case, event = decision.case, decision.entry.event if decision.entry else None
+    if case is None or event is None or "promoted" not in event:
+        return None
+    told = event["promoted"]
+    return Audit(
+        audit_id=f"promoted#{case.case_id}#{case.version}",
+        at=at,
+        by=told["by"],
+        did="promoted",
+        subject=case.case_id,
+        unit=case.unit,
+        details={"item": case.first_item, "because": told["because"]},
+    )
+
+
 def _once(keys: Iterable[str]) -> list[str]:
     """Return each key once: what came into a case before it named its items is in the index as well."""
     return list(dict.fromkeys(keys))
@@ -210,21 +242,26 @@ def put_case(table: str, case: Case, was: Case | None, expires: str) -> Transact
 
     An open case is in its unit's partition of the index `due`, also while nothing of it is due.
     """
-    row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
-    if case.state is State.OPEN:
-        row |= due_attributes(f"CASES#{case.unit}", case.next_due_at)
+    row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case) | _place(case)
     row = packed({**row, "expires_at": {"N": expires}})
     return put_if(table, row, "v", was.version if was else None)
 
 
+def _place(case: Case) -> Row:
+    """Return what lists a case among its unit's open ones, as they are due, or its closed ones."""
+    if case.state is State.OPEN:
+        return due_attributes(f"CASES#{case.unit}", case.next_due_at)
+    return due_attributes(f"CLOSED#{case.unit}", case.closed_at)
+
+
 def move_case(table: str, case: Case, was: Case) -> TransactWriteItemTypeDef:
-    """Return the update of an open case that no customer has asked for: other hands, or a deadline told.
+    """Return the update of a case that no customer has asked for: other hands, a deadline told, closed.
 
     `expires_at` stays as it is, or a case that nobody closes would change hands, and be kept, for ever, with
     its author's name and long after its items are gone.
     """
     row = _case_row(f"CASE#{case.case_id.partition('.')[0]}", case)
-    row = packed(row | due_attributes(f"CASES#{case.unit}", case.next_due_at))
+    row = packed(row | _place(case))
     news = {name: row[name] for name in ("case", "v", "due", "due_at")}
     update = {
         "TableName": table,
@@ -250,6 +287,7 @@ def _known(row: Row) -> Known:
         conversation_key=row.get("conversation", {}).get("S", own),
         author_id=item["author"]["id"],
         told=events_of(row),
+        said=row["item"]["S"],
     )
 
 
@@ -276,6 +314,8 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
         "v": {"N": str(item.version)},
         "deleted": {"BOOL": entry.deleted},
     }
+    if item.change is Change.EXPIRED:  # the post is there still, so it may be answered
+        row["expired"] = {"BOOL": True}
     if entry.conversation_key != item.conversation_key:  # it went on in its parent's, or in none
         row["conversation"] = {"S": entry.conversation_key}
     if entry.case_id:
@@ -286,10 +326,9 @@ def _item_row(entry: Entry, case: Case | None) -> Row:
     elif not entry.deleted and (item.text or item.attachments):  # words that its author may take back
         row["list"] = {"S": f"KEPT#{item.network}#{item.handle}"}
         row["list_at"] = {"S": item.created_at.isoformat()}
-    if entry.event:
-        row["event"] = {"S": compact(entry.event)}
-    if entry.why:
-        row["why"] = {"S": compact(entry.why)}
+    row |= {name: {"S": compact(told)} for name, told in (("event", entry.event), ("why", entry.why)) if told}
+    if entry.held:
+        row["held"] = {"S": entry.held}
     if entry.told:
         row["told"] = {"L": [{"S": one} for one in entry.told[-MOST_TOLD:]]}
     return row

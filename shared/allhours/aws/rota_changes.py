@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from allhours.aws.audits import put_audit
 from allhours.aws.clients import dynamodb, passing_trouble
 from allhours.aws.notices import put_notice
 from allhours.aws.table import Row, commit, compact, get_rows, put_if, query_list
+from allhours.domain.audit import Audit
 from allhours.domain.changes import change_from_json, change_to_json
 from allhours.domain.errors import BadInput, StaleRota
 from allhours.flows.cover_ports import ChangeState, KnownChanges, RecordedChange
@@ -84,6 +86,7 @@ class DynamoRotaChanges:
             ("case", self._rota(known, changes, change, at)),
             ("history", self._history(change, by or change.by, at)),
             *(("notice", put_notice(self._table, notice, at)) for notice in told),
+            *(("audit", put_audit(self._table, audit, HISTORY_KEPT)) for audit in _audits(change, by, at)),
         ]
         if commit(writes, "changing the rota") != Committed.DONE:
             raise StaleRota("the rota has changed since it was read: read it again")
@@ -142,6 +145,20 @@ class DynamoRotaChanges:
             if change:
                 states = tuple(_state(json.loads(one["S"])) for one in row["states"]["L"])
                 yield RecordedChange(change=change, states=states)
+
+
+def _audits(change: Change, by: str, at: datetime) -> Iterator[Audit]:
+    """Yield the audit row of a unit whose duty was changed; why somebody is away is not in it."""
+    if change.unit:
+        yield Audit(
+            audit_id=f"rota#{change.change_id}#{change.standing}#{int(at.timestamp())}",
+            at=at,
+            by=by or change.by,
+            did=f"{change.kind} {change.standing}",
+            subject=change.unit,
+            unit=change.unit,
+            details={"change_id": change.change_id, "forced": change.forced},
+        )
 
 
 def _read(told: dict[str, Any]) -> Change | None:

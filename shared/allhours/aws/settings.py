@@ -31,6 +31,11 @@ def common_queue_url() -> str:
     return setting("COMMON_QUEUE_URL")
 
 
+def replies_queue_url() -> str:
+    """Return the address of the queue of replies."""
+    return setting("REPLIES_QUEUE_URL")
+
+
 def events_topic_arn() -> str:
     """Return the topic of case events."""
     return setting("EVENTS_TOPIC_ARN")
@@ -41,6 +46,16 @@ def pages_topic_arn() -> str:
     return setting("PAGES_TOPIC_ARN")
 
 
+def webhook_deliveries_url() -> str:
+    """Return the address of the queue of deliveries to webhooks."""
+    return setting("WEBHOOK_DELIVERIES_URL")
+
+
+def webhook_dead_letters_url() -> str:
+    """Return the address of the queue of deliveries that failed for good."""
+    return setting("WEBHOOK_DEAD_LETTERS_URL")
+
+
 def secrets_prefix() -> str:
     """Return what every secret's name starts with, e.g. `allhours/prod/`."""
     return setting("SECRETS_PREFIX")
@@ -49,3 +64,23 @@ def secrets_prefix() -> str:
 def public_url() -> str:
     """Return where the HTTP API is, e.g. `https://abc.execute-api.eu-west-1.amazonaws.com`."""
     return setting("PUBLIC_URL").rstrip("/")
+
+
+def statement_key() -> str:
+    """Return the alias of the key that signs what we say about ourselves."""
+    return setting("STATEMENT_KEY")
+
+
+def oidc_issuer() -> str:
+    """Return who signs members in at the desk; "" while nobody does, and the desk is closed."""
+    return setting("OIDC_ISSUER")
+
+
+def oidc_client_id() -> str:
+    """Return what the desk's page is called there."""
+    return setting("OIDC_CLIENT_ID")
+
+
+def oidc_origins() -> tuple[str, ...]:
+    """Return where the page may sign in beside the issuer's own address."""
+    return tuple(setting("OIDC_ORIGINS").split())

@@ -26,15 +26,18 @@ from allhours.aws.rota_changes import DynamoRotaChanges
 from allhours.aws.secrets import SecretsManagerCredentials
 from allhours.aws.spendings import DynamoSpendings
 from allhours.aws.topics import SnsTopic
+from allhours.aws.webhooks import DynamoWebhooks, SqsDeliveries
 from allhours.domain.case import case_from_json
 from allhours.domain.errors import BadInput
 from allhours.domain.event import case_event
+from allhours.domain.reply import reply_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
     from allhours.domain.case import Case
+    from allhours.domain.reply import Reply
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,16 @@ class Stack:
         return SnsTopic(self.output("EventsTopicArn"))
 
     @cached_property
+    def deliveries(self) -> SqsDeliveries:
+        """Return the deliveries to webhooks, and their dead letters."""
+        return SqsDeliveries(self.output("WebhookDeliveriesUrl"), self.output("WebhookDeadLettersUrl"))
+
+    @cached_property
+    def webhooks(self) -> DynamoWebhooks:
+        """Return which webhooks are switched off."""
+        return DynamoWebhooks(self.table)
+
+    @cached_property
     def credentials(self) -> SecretsManagerCredentials:
         """Return its secrets."""
         return SecretsManagerCredentials(f"allhours/{self.stage}/", self.table)
@@ -187,6 +200,23 @@ class Stack:
         for case in self.cases():
             if since <= case.opened_at < until:
                 yield case.opened_at, case.unit
+
+    def replies(self, since: datetime) -> Iterator[Reply]:
+        """Yield every reply that was let go since an instant, from the whole table: to report."""
+        pages = (
+            dynamodb()
+            .get_paginator("scan")
+            .paginate(
+                TableName=self.table,
+                FilterExpression="begins_with(#key, :reply) AND list_at >= :since",
+                ProjectionExpression="reply",
+                ExpressionAttributeNames={"#key": "key"},
+                ExpressionAttributeValues={":reply": {"S": "REPLY#"}, ":since": {"S": since.isoformat()}},
+            )
+        )
+        for page in pages:
+            for row in page["Items"]:
+                yield reply_from_json(json.loads(row["reply"]["S"]))
 
     def cases(self) -> Iterator[Case]:
         """Yield every case on record, earlier ones of a conversation too, from the whole table."""

@@ -24,7 +24,18 @@
 | `RATE#network#account#handle` | how often a handle is spoken to, by hour of the week | |
 | `CARE#network#account#handle` | how a handle's connection was when it was last looked at | |
 | `AUTHOR#network#id` | who an author is, for some days | |
+| `REPLY#reply` | an approved answer; due in `REPLIES` while it is to be looked at | `REPLIES#case` |
+| `ANSWER#network#item#slot` | the reply that may answer the item | |
+| `POST#network#id` | the reply that a network has under this id | |
+| `DRAFT#case` | an answer in the making | `DRAFTS#unit` |
+| `AUDIT#audit` | who did what, when | `AUDIT#case`, `AUDIT#unit` |
+| `NOTE#case#note` | what a member noted for the others | `NOTES#case` |
+| `IDEMPOTENT#member#key` | what came of a write at the desk: its status, what to show; a day | |
+| `PACE#member` | up to when a member's writes are spent, for an hour | |
+| `CARD#card` | whether an answer card's link leads somewhere | |
 | `LOCK#secret` | who is renewing a token | |
+| `FORGET#item` | that what else is kept of an ended item has to go; due in `FORGET` | |
+| `WEBHOOK#id#address` | that a receiver switched its webhook off | |
 """
 
 from __future__ import annotations
@@ -207,6 +218,31 @@ def _turned_down(writes: Sequence[tuple[str, TransactWriteItemTypeDef]], doing: 
             if code != "TransactionCanceledException":
                 raise
             return reasons_of(error, doing)
+    return []
+
+
+def refusals(writes: Sequence[TransactWriteItemTypeDef], doing: str) -> list[tuple[str, Row]]:
+    """Write all rows together, or one alone; return the reason for each, or nothing when they are written.
+
+    Beside an unmet condition stands the row that is there, where the write asked for it (ALL_OLD); so who
+    meets what it wrote itself, because an answer was lost, can tell.
+    """
+    first, *more = writes
+    with passing_trouble(doing):
+        try:
+            if more or "Put" not in first:
+                dynamodb().transact_write_items(TransactItems=writes)
+            else:
+                dynamodb().put_item(**first["Put"])
+        except ClientError as error:
+            code = code_of(error)
+            told: dict[str, Any] = {**error.response}
+            if code in ALONE:
+                return [(ALONE[code], told.get("Item", {}))]
+            if code != "TransactionCanceledException":
+                raise
+            rows = [one.get("Item", {}) for one in told.get("CancellationReasons", ())]
+            return list(zip(reasons_of(error, doing), rows, strict=True))
     return []
 
 

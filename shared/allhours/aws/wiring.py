@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
     from allhours.aws.authors import DynamoAuthors
     from allhours.aws.budgets import DynamoBudgets
+    from allhours.aws.card_states import DynamoCardStates
     from allhours.aws.connections import DynamoConnections
     from allhours.aws.cursors import DynamoCursors
     from allhours.aws.dead_letters import DynamoDeadLetters
+    from allhours.aws.endings import DynamoEndings
     from allhours.aws.gaps import DynamoGaps
     from allhours.aws.handovers import DynamoHandovers
     from allhours.aws.item_queue import SqsItemQueue
     from allhours.aws.link_serials import DynamoLinkSerials
+    from allhours.aws.moves import DynamoMoves
     from allhours.aws.open_cases import DynamoOpenCases
     from allhours.aws.page_links import DynamoPageLinks
     from allhours.aws.pages import DynamoPages
@@ -26,14 +29,22 @@ if TYPE_CHECKING:
     from allhours.aws.rates import DynamoConversations, DynamoRates
     from allhours.aws.reach import DynamoReaches
     from allhours.aws.records import DynamoRecords
+    from allhours.aws.repliers import NetworkRepliers
+    from allhours.aws.replies import DynamoReplies
+    from allhours.aws.reply_queue import SqsReplies
     from allhours.aws.rota_changes import DynamoRotaChanges
     from allhours.aws.secrets import SecretsManagerCredentials
     from allhours.aws.spendings import DynamoSpendings
+    from allhours.aws.statement_key import StatementKey
     from allhours.aws.topics import SnsPager, SnsTopic
+    from allhours.aws.webhooks import SqsDeliveries
+    from allhours.domain.automatic import AutomaticAnswers, Rules
     from allhours.domain.judgement import Judge
     from allhours.domain.organisation import Organisation
     from allhours.domain.router import Router
+    from allhours.flows.desk_ports import Desk
     from allhours.flows.forward import Switchboard
+    from allhours.flows.notify import Office
 
 
 @cache
@@ -67,6 +78,31 @@ def records() -> DynamoRecords:
     from allhours.aws.records import DynamoRecords
 
     return DynamoRecords(settings.records_table(), organisation().retention)
+
+
+@cache
+def replies() -> DynamoReplies:
+    """Return the ledger of replies."""
+    from allhours.aws.organisation import organisation
+    from allhours.aws.replies import DynamoReplies
+
+    return DynamoReplies(settings.records_table(), records(), organisation().retention)
+
+
+@cache
+def reply_queue() -> SqsReplies:
+    """Return the queue of replies."""
+    from allhours.aws.reply_queue import SqsReplies
+
+    return SqsReplies(settings.replies_queue_url())
+
+
+@cache
+def repliers() -> NetworkRepliers:
+    """Return the networks that can answer."""
+    from allhours.aws.repliers import NetworkRepliers
+
+    return NetworkRepliers()
 
 
 @cache
@@ -129,6 +165,7 @@ def router(at: datetime) -> Router:
                 answer_windows=ANSWER_WINDOWS,
                 short_lived=frozenset(STORAGE_LIMITS),
                 triage=triage,
+                automatic=_automatic_answers(live),
             )
         ]
     return routers[0]
@@ -139,6 +176,20 @@ def judge(organisation: Organisation) -> Judge:
     from allhours import models
 
     return models.judge(organisation)
+
+
+def _automatic_answers(organisation: Organisation) -> AutomaticAnswers | None:
+    """Return what answers by itself; None where no card may, and nothing of it need be imported."""
+    if not any(card.automatic for card in organisation.answers.values()):
+        return None
+    from allhours.domain.automatic import AutomaticAnswers
+
+    def rules(network: str) -> Rules | None:  # which loads HTTP: only when something is to be answered
+        from allhours.networks.rules import rules_of
+
+        return rules_of(network)
+
+    return AutomaticAnswers(organisation, rules, card_states().health)
 
 
 @cache
@@ -286,3 +337,94 @@ def gaps() -> DynamoGaps:
     from allhours.aws.gaps import DynamoGaps
 
     return DynamoGaps(settings.records_table())
+
+
+@cache
+def deliveries() -> SqsDeliveries:
+    """Return the deliveries to webhooks, and their dead letters."""
+    from allhours.aws.webhooks import SqsDeliveries
+
+    return SqsDeliveries(settings.webhook_deliveries_url(), settings.webhook_dead_letters_url())
+
+
+@cache
+def office() -> Office:
+    """Return all that it takes to tell a webhook."""
+    from allhours.aws.organisation import organisation
+    from allhours.aws.table import compact
+    from allhours.aws.webhooks import DynamoWebhooks
+    from allhours.flows.notify import Office
+    from allhours.networks.receiver import Receiver
+
+    return Office(
+        webhooks={one.webhook_id: one for one in organisation().webhooks},
+        record=DynamoWebhooks(settings.records_table()),
+        deliveries=deliveries(),
+        posts=Receiver(local=settings.stage() == "local"),
+        secrets=credentials().read,
+        written=compact,
+    )
+
+
+@cache
+def card_states() -> DynamoCardStates:
+    """Return how the links of the answer cards are."""
+    from allhours.aws.card_states import DynamoCardStates
+
+    return DynamoCardStates(settings.records_table())
+
+
+@cache
+def statement_key() -> StatementKey:
+    """Return what signs what we say about ourselves."""
+    from allhours.aws.clients import kms
+    from allhours.aws.statement_key import StatementKey
+
+    return StatementKey(kms(), settings.statement_key())
+
+
+@cache
+def moves() -> DynamoMoves:
+    """Return what hands cases over."""
+    from allhours.aws.moves import DynamoMoves
+    from allhours.aws.organisation import organisation
+
+    return DynamoMoves(settings.records_table(), records(), organisation().retention)
+
+
+def desk(at: datetime) -> Desk:
+    """Return all that it takes to work at a desk, by the rota as it is now."""
+    from dataclasses import replace
+
+    from allhours.aws.organisation import live_organisation
+
+    return replace(_desk(), organisation=live_organisation(at))
+
+
+@cache
+def _desk() -> Desk:
+    from allhours.aws.card_states import DynamoCardStates
+    from allhours.aws.desk_networks import DeskNetworks
+    from allhours.aws.desk_store import DynamoDesk
+    from allhours.aws.organisation import organisation
+    from allhours.domain.lint import Ours
+    from allhours.flows.desk_ports import Desk
+
+    bank = organisation()
+    return Desk(
+        organisation=bank,
+        ours=Ours.of(bank),
+        store=DynamoDesk(settings.records_table(), bank),
+        approvals=replies(),
+        ledger=replies(),
+        networks=DeskNetworks(),
+        cards=DynamoCardStates(settings.records_table()),
+    )
+
+
+@cache
+def endings() -> DynamoEndings:
+    """Return what else is kept of items that ended."""
+    from allhours.aws.endings import DynamoEndings
+
+    return DynamoEndings(settings.records_table())

@@ -43,7 +43,7 @@ COMMANDS = {
     "explain": "Say why an item went where it went, from the record",
     "promote": "Make a case of an item that opened none, and put on record who did, and why",
     "cases": "List a unit's open cases by when they are due, those with the same question together",
-    "answered": "Say that a case has had its first answer, from whatever desk it was written at",
+    "answered": "Say that a case has had its first answer, or with --by-card how many answers cards gave",
     "move": "Hand a case to another unit: whoever is on duty there has it, and the model learns from it",
     "labels": "Write what desks labelled by moving cases as JSON lines, for `make train LABELS=labels.jsonl`",
     "page": "Pages that nobody has taken yet: list them, take one, hand one back",
@@ -51,8 +51,10 @@ COMMANDS = {
     "doctor": "Look over a deployed stack: what is not well, and what to do about it",
     "change": "Change the rota by hand: overrides, swaps, leave, and members' private links",
     "redrive": "Send dead letters through again; safe to run twice",
+    "verify-accounts": "Check a bank's signed list of accounts, and whether a handle is in it",
+    "erase": "Erase an author or an item everywhere on record, and prove that nothing is left",
 }
-"""Every command, which is the module of that name, and its line in the help."""
+"""Every command, which is the module of that name with `_` for `-`, and its line in the help."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -88,7 +90,7 @@ def _parser(named: str) -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=line, description=f"{line}.")
         if name == named:  # only this one is imported: `check` needs no AWS library
             each.add_argument("--json", action="store_true", help="for machines")
-            command = cast("Command", import_module(f"allhours.cli.{name}"))
+            command = cast("Command", import_module(f"allhours.cli.{name.replace('-', '_')}"))
             command.add_arguments(each)
             each.set_defaults(run=command.run)
     return parser

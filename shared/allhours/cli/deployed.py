@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from allhours.aws.endings import DynamoEndings
+    from allhours.aws.erase import DynamoErasure
     from allhours.aws.moves import DynamoMoves
     from allhours.aws.records import DynamoRecords
     from allhours.aws.stack import Stack
@@ -40,3 +42,17 @@ def moves(stack: Stack, retention: timedelta) -> DynamoMoves:
     from allhours.aws.moves import DynamoMoves  # noqa: PLC0415 - as above
 
     return DynamoMoves(stack.table, stack.records(retention), retention)
+
+
+def erasure(stack: Stack) -> DynamoErasure:
+    """Return the stack's table, as it is erased from."""
+    from allhours.aws.erase import DynamoErasure  # noqa: PLC0415 - as above
+
+    return DynamoErasure(stack.table)
+
+
+def endings(stack: Stack) -> DynamoEndings:
+    """Return what else the stack keeps of items that ended."""
+    from allhours.aws.endings import DynamoEndings  # noqa: PLC0415 - as above
+
+    return DynamoEndings(stack.table)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allhours.cli.checks import Checks
 from allhours.cli.judging_file import AWAY, topics
-from allhours.cli.words import shipped
+from allhours.cli.words import shipped, shipped_for_drafts
 from allhours.domain.engagement import CASE, MUST, POLICIES
 from allhours.domain.errors import BadInput
 from allhours.domain.personal_data import mask
@@ -50,7 +50,7 @@ class _Judging(Checks):
 
     def word_lists(self) -> None:
         """Check that each phrase is one, is said once, and is there where it is taken away."""
-        usual, _ = shipped()
+        usual = shipped()[0] | shipped_for_drafts()[0]
         for place, phrases in self.each("word_lists"):
             there = set(usual.get(str(place[-1]), ()))
             for number, phrase in enumerate(phrases):

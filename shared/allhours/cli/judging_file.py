@@ -22,12 +22,23 @@ AWAY = "-"  # before a phrase: it is taken away from the shipped list
 def word_lists(
     body: Mapping[str, Any], shipped: Mapping[str, Sequence[str]]
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return every list with its phrases: the shipped ones, those added, without those taken away."""
-    own: Mapping[str, Sequence[str]] = body.get("word_lists", {})
-    lists = {name: _list(shipped.get(name, ()), own.get(name, ())) for name in {**shipped, **own}}
+    """Return every list of posts with its phrases: shipped ones, those added, without those taken away."""
+    lists = _lists(body, shipped)
     names = body.get("engagement", {}).get("other_brand", {}).get("names", ())
     brands = tuple(" ".join(words_of(name)) for name in names)
     return MappingProxyType(lists | ({"other_brand": brands} if brands else {}))
+
+
+def draft_lists(
+    body: Mapping[str, Any], shipped: Mapping[str, Sequence[str]]
+) -> Mapping[str, tuple[str, ...]]:
+    """Return every list of drafts with its phrases, in the same way."""
+    return MappingProxyType(_lists(body, shipped))
+
+
+def _lists(body: Mapping[str, Any], shipped: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    own: Mapping[str, Sequence[str]] = body.get("word_lists", {})
+    return {name: _list(phrases, own.get(name, ())) for name, phrases in shipped.items()}
 
 
 def _list(shipped: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
@@ -89,6 +100,12 @@ def answers(body: Mapping[str, Any]) -> Mapping[str, AnswerCard]:
                 url=each["url"],
                 says=tuple(each.get("says", ())),
                 topics=tuple(each.get("topics", ())),
+                text=each.get("text", ""),
+                variants=MappingProxyType(dict(each.get("variants", {}))),
+                owner=each.get("owner", ""),
+                expires=each.get("expires", ""),
+                approved_by=each.get("approved_by", ""),
+                automatic=each.get("automatic", False),
             )
             for card, each in body.get("answers", {}).items()
         }

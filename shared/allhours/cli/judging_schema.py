@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from allhours.cli.answering_schema import CARD_PARTS
 from allhours.cli.schema_parts import Schema, a_length, a_list, an_id, an_object, shaped, text
-from allhours.cli.words import LISTS
+from allhours.cli.words import DRAFT_LISTS, LISTS
 from allhours.domain.engagement import LANES, POLICIES, STANCES
 from allhours.domain.judgement import NOBODY, TOPICS
 from allhours.domain.urgency import COMPANY_DUTY, KINDS
@@ -13,7 +14,10 @@ _PHRASES = a_list(
     "phrases to add to the shipped list; one with a - before it is taken away",
 )
 WORD_LISTS: Schema = {
-    **an_object("words by which posts are judged, by the list's name", dict.fromkeys(LISTS, _PHRASES)),
+    **an_object(
+        "words by which posts and drafts are judged, by the list's name",
+        dict.fromkeys((*LISTS, *DRAFT_LISTS), _PHRASES),
+    ),
     "x-noun": "word list",
 }
 _URGENT = an_object(
@@ -68,6 +72,7 @@ ANSWERS: Schema = {
                 {"enum": [topic for topic in TOPICS if topic != NOBODY]},
                 "what it is about; all where left out",
             ),
+            **CARD_PARTS,
         },
         ("unit", "title", "url"),
     ),

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import holidays
 
-from allhours.cli import judging_file
+from allhours.cli import answering_file, judging_file
+from allhours.cli.answering_checks import check_answering
+from allhours.cli.card_checks import check_cards
 from allhours.cli.checks import covering_desks, moment, seconds
 from allhours.cli.duties import check_duties
 from allhours.cli.judging_checks import check_judging
@@ -21,7 +23,7 @@ from allhours.cli.people_checks import check_people
 from allhours.cli.promise_checks import check_promises
 from allhours.cli.references import check_native_ids, check_references, each_handle
 from allhours.cli.shape import check_shape
-from allhours.cli.words import shipped
+from allhours.cli.words import shipped, shipped_for_drafts
 from allhours.cli.yaml_lines import Document, Mistake, read_all
 from allhours.domain.escalation import Step
 from allhours.domain.handle import Handle
@@ -65,16 +67,27 @@ def load(files: Sequence[Path], at: datetime, *, connecting: bool = False) -> Lo
     if not document.values:
         return _refused(document)
     broken = check_shape(document)
-    for check in (check_people, check_references, check_promises, check_lives, check_judging):
+    for check in (
+        check_people,
+        check_references,
+        check_promises,
+        check_lives,
+        check_judging,
+        check_answering,
+    ):
         check(document, broken)
     if not connecting:
         check_native_ids(document, broken)
     if document.mistakes:
         return _refused(document)
     words, written = shipped()
-    revision = hashlib.sha256(document.raw + written).hexdigest()[:12]
-    organisation = _organisation(document.values, words, revision, at)
-    warnings = check_duties(document, organisation, at, PROVED_FOR)
+    draft_words, written_for_drafts = shipped_for_drafts()
+    revision = hashlib.sha256(document.raw + written + written_for_drafts).hexdigest()[:12]
+    organisation = _organisation(document.values, words, draft_words, revision, at)
+    warnings = [
+        *check_duties(document, organisation, at, PROVED_FOR),
+        *check_cards(document, organisation, at),
+    ]
     if document.mistakes:
         return _refused(document)
     return Loaded(
@@ -100,9 +113,14 @@ def compiled(organisation: Organisation) -> str:
 
 
 def _organisation(
-    body: Mapping[str, Any], words: Mapping[str, Sequence[str]], revision: str, at: datetime
+    body: Mapping[str, Any],
+    words: Mapping[str, Sequence[str]],
+    draft_words: Mapping[str, Sequence[str]],
+    revision: str,
+    at: datetime,
 ) -> Organisation:
     networks = body.get("networks", {})
+    initials = answering_file.initials(body)
     sites = {site: _site(site, each, at.year) for site, each in body.get("sites", {}).items()}
     operations = _ladder(body.get("operations_escalation", _OPERATIONS_LADDER), body)
     accounts = {
@@ -124,7 +142,9 @@ def _organisation(
         revision=revision,
         tzdata=tzdata_version(),
         fallback_unit=body["fallback_unit"],
-        members={member: _member(member, each, sites) for member, each in body["members"].items()},
+        members={
+            member: _member(member, each, sites, initials[member]) for member, each in body["members"].items()
+        },
         units={unit: _unit(unit, each, body, sites, at.year) for unit, each in body["units"].items()},
         accounts=accounts,
         rules=tuple(_rule(rule) for rule in body.get("rules", ())),
@@ -151,6 +171,14 @@ def _organisation(
         urgent=judging_file.urgent(body),
         engagement=judging_file.engagement(body),
         answers=judging_file.answers(body),
+        draft_lists=judging_file.draft_lists(body, draft_words),
+        domains=answering_file.domains(body),
+        published=tuple(body.get("published", ())),
+        auditors=tuple(body.get("access", {}).get("auditors", ())),
+        admins=tuple(body.get("access", {}).get("admins", ())),
+        systems=answering_file.systems(body),
+        webhooks=answering_file.webhooks(body),
+        withdrawn=answering_file.withdrawn(body),
     )
 
 
@@ -181,7 +209,7 @@ def _site(site: str, body: Mapping[str, Any], year: int) -> Site:
     )
 
 
-def _member(member: str, body: Mapping[str, Any], sites: Mapping[str, Site]) -> Member:
+def _member(member: str, body: Mapping[str, Any], sites: Mapping[str, Site], initials: str) -> Member:
     zone = sites[body["site"]].zone if "site" in body else body["tz"]
     return Member(
         member_id=member,
@@ -200,6 +228,8 @@ def _member(member: str, body: Mapping[str, Any], sites: Mapping[str, Site]) -> 
             for away in body.get("leave", ())
         ),
         units_at_once=body.get("units_at_once", False),
+        initials=initials,
+        sign_in=body.get("sign_in", ""),
     )
 
 
@@ -244,6 +274,10 @@ def _unit(
             (moment("UTC", gap["from"]), moment("UTC", gap["until"])) for gap in body.get("accepted_gaps", ())
         ),
         topics=judging_file.topics(unit, body),
+        leads=tuple(body.get("leads", ())),
+        voice=answering_file.voice(body, whole),
+        linting=answering_file.linting(body, whole),
+        approval=answering_file.approval(body, whole),
     )
 
 

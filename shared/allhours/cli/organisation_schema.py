@@ -9,6 +9,15 @@ from __future__ import annotations
 import json
 import sys
 
+from allhours.cli.answering_schema import (
+    ANSWERING,
+    APPROVAL,
+    INITIALS,
+    LEADS,
+    LINTING,
+    SIGN_IN,
+    VOICE,
+)
 from allhours.cli.judging_schema import ANSWERS, ENGAGEMENT, URGENT, WORD_LISTS
 from allhours.cli.schema_parts import (
     Schema,
@@ -160,6 +169,8 @@ _MEMBER = an_object(
             "default": False,
             "description": "whether they may be on duty for several units at a time",
         },
+        "initials": INITIALS,
+        "sign_in": SIGN_IN,
     },
     ("name",),
 )
@@ -288,6 +299,10 @@ _UNIT = an_object(
         ),
         "reopen_within": a_length("how long its author may reopen a closed case", default="7d"),
         "accepted_gaps": a_list(_GAP, "gaps that do not fail the check"),
+        "leads": LEADS,
+        "voice": VOICE,
+        "linting": LINTING,
+        "approval": APPROVAL,
     },
     ("title", "fallback", "desks", "shifts"),
 )
@@ -379,6 +394,7 @@ SCHEMA: Schema = {
             "urgent": URGENT,
             "engagement": ENGAGEMENT,
             "answers": ANSWERS,
+            **ANSWERING,
             "rules": a_list(_RULE, "routing rules; the first that matches and names a unit gives the unit"),
         },
         ("version", "organisation", "fallback_unit", "members", "units"),

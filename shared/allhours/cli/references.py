@@ -194,7 +194,7 @@ class _References(Checks):
         name: str = handle["handle"]
         shared = self.at("networks", network) or {}
         base_url = handle.get("base_url") or shared.get("base_url")
-        keys = [(network, each) for each in _names_of(network, name, base_url)]
+        keys = [(network, each) for each in names_of(network, name, base_url)]
         if key := next((each for each in keys if each in seen), None):
             account, line = seen[key][3], self.document.line_of(seen[key])[1]
             self.tell(
@@ -236,7 +236,7 @@ class _References(Checks):
                 earlier.append((place, rule))
 
 
-def _names_of(network: str, name: str, base_url: str | None) -> list[str]:
+def names_of(network: str, name: str, base_url: str | None) -> list[str]:
     """Return the names of a handle; on Mastodon `@ana` of a server is `@ana@server` as well."""
     bare = name.casefold().removeprefix("@")
     if network != "mastodon" or "@" in bare:

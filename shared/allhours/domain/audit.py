@@ -48,7 +48,7 @@ def audit_to_json(audit: Audit) -> dict[str, Any]:
 def audit_from_json(body: Mapping[str, Any]) -> Audit:
     """Return the audit that `audit_to_json` wrote."""
     try:
-        known = {**body, "at": datetime.fromisoformat(body["at"])}
+        known: dict[str, Any] = {**body, "at": datetime.fromisoformat(body["at"])}
         return Audit(**known)
     except (KeyError, TypeError, ValueError) as wrong:
         name = body.get("audit_id", "?")

@@ -28,6 +28,9 @@ Deadlines = Mapping[str, datetime]
 """Instants by kind: first_answer, resolution, and the networks' windows, window_24h and window_7d."""
 
 NONE_DUE: Deadlines = MappingProxyType({})
+NOTHING: Mapping[str, str] = MappingProxyType({})
+ERASED = "erased"
+"""The author of what was erased on request: nobody any more, and nobody's post goes on in it."""
 WINDOW = "window_"
 DESK = "desk:"
 MOST_NAMED = 800  # characters of ids in a case, which with them still fits into one write unit
@@ -70,6 +73,11 @@ class Case:
     `alike` is near for cases that ask the same (alike.py). `answered_at` is when somebody first answered,
     counted as promises are. `language` and `audience`, the author's followers, are kept for one report, which
     shows whether anybody waits longer for them (`allhours fairness --answers`).
+
+    `touched` says that a person has had it in hand, after which nothing automatic answers; `replies` counts
+    the answers that were let go. `hold` is why its words are kept although somebody wants them gone, `veto`
+    why it must not be answered for now, each with who said so. `external` is another system's id of it, its
+    state there, its address.
     """
 
     case_id: str
@@ -108,6 +116,11 @@ class Case:
     answered_at: datetime | None = None
     language: str = ""
     audience: int = UNKNOWN_AUDIENCE
+    touched: bool = False
+    replies: int = 0
+    hold: str = ""
+    veto: str = ""
+    external: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
     @staticmethod
     def opened(item: Item, route: Route, conversation_key: str, before: Case | None = None) -> Case:
@@ -133,6 +146,7 @@ class Case:
             alike=fingerprint(item.text),
             language=item.language,
             audience=item.audience,
+            hold=before.hold if before else "",  # it is on the conversation
         )
 
     def heard(self, item: Item) -> Case:
@@ -314,6 +328,32 @@ class Case:
             version=self.version + 1,
         )
 
+    def taken_by(self, member: str, at: datetime) -> Case:
+        """Return the case one version on, in a member's own hands; nothing automatic answers it any more."""
+        return replace(self.owned_by(member, at), touched=True, version=self.version + 1)
+
+    def closed_by_hand(self, because: str, at: datetime) -> Case:
+        """Return the case one version on, closed with the cause; nothing of it is due any more."""
+        return replace(
+            self,
+            state=State.CLOSED,
+            closed_at=at,
+            closed_because=because,
+            due=NONE_DUE,
+            touched=True,
+            version=self.version + 1,
+        )
+
+    def reply_approved(self, *, by_person: bool) -> Case:
+        """Return the case one version on, with one more answer on its way."""
+        return replace(
+            self, replies=self.replies + 1, touched=self.touched or by_person, version=self.version + 1
+        )
+
+    def marked(self, **marks: Any) -> Case:  # noqa: ANN401 - hold, veto and external, each of its own type
+        """Return the case one version on with another hold, veto or external state."""
+        return replace(self, **marks, version=self.version + 1)
+
     def author_known(self, handle: str, name: str) -> Case:
         """Return the case with the name that a look-up found."""
         return replace(self, author_handle=handle, author_name=name, version=self.version + 1)
@@ -336,7 +376,8 @@ def window_kind(length: timedelta) -> str:
 
 
 _DEADLINES = ("due", "missed")
-_USUAL = {each.name: NONE_DUE if each.name in _DEADLINES else each.default for each in fields(Case)}
+_MAPPINGS = (*_DEADLINES, "external")
+_USUAL = {each.name: NOTHING if each.name in _MAPPINGS else each.default for each in fields(Case)}
 _values = attrgetter(*_USUAL)
 
 
@@ -358,6 +399,7 @@ def case_from_json(body: Mapping[str, Any]) -> Case:
         for name in ("opened_at", "closed_at", "owner_since", "counted_from", "answered_at"):
             if name in known:
                 known[name] = _instant(known[name])
+        known["external"] = dict(known.get("external", NOTHING))
         for name in _DEADLINES:
             known[name] = {kind: _instant(at) for kind, at in known.get(name, NONE_DUE).items()}
         known["state"] = State(known.get("state", State.OPEN))

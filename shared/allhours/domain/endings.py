@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ def deleted(
         entry = Entry(item=gone, replaces=None, deleted=True)
         return Decision(outcome=Outcome.DELETED, entry=entry, reason="deleted before it was heard")
     entry = _last(gone, known)
+    if case and case.hold:  # of the conversation, whichever of its cases the item is in
+        entry = replace(entry, held=held_words(known))
     if case is None or case.case_id != known.case_id:  # no case, or one that has been replaced since
         entry = replace(entry, event=told_again(known, "item.deleted", reason, at))
         return Decision(outcome=Outcome.DELETED, entry=entry, reason=reason)
@@ -49,6 +52,13 @@ def deleted(
         case_was=case,
         reason=reason,
     )
+
+
+def held_words(known: Known) -> str:
+    """Return what a legal hold keeps of an item: the item and its events as they were."""
+    said = json.loads(known.said) if known.said else None
+    held = {"item": said, "told": [json.loads(one) for one in known.told]}
+    return json.dumps(held, ensure_ascii=False, separators=(",", ":"))
 
 
 def expired(

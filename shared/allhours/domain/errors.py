@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 
@@ -26,6 +27,31 @@ class StaleRota(AllhoursError):
 
 class Busy(AllhoursError):
     """Say that a store or queue of ours turned a call down for now; try again."""
+
+
+class NotAllowed(AllhoursError):
+    """Say who may not do what, and who may; asking again will not help."""
+
+
+class NotThere(BadInput):
+    """Say that nothing of that id is on record, or nothing that the one who asks may see."""
+
+
+class Conflict(AllhoursError):
+    """Say what stands in the way: somebody else has it in hand, or it is not as it was seen."""
+
+
+class Changed(Conflict):
+    """Say that a conversation is not as it was seen: look again; `changes` are what happened meanwhile."""
+
+    def __init__(self, subject: str, changes: Iterable[str]) -> None:
+        """Keep each change beside the sentence."""
+        self.changes = tuple(changes)
+        super().__init__(f"{subject} is not as it was seen: {'; '.join(self.changes)}; look at it again")
+
+
+class Answered(Conflict):
+    """Say who has answered a post already; another answer to it has to be meant."""
 
 
 class NetworkError(AllhoursError):

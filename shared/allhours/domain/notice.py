@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allhours.domain.case import Case
     from allhours.domain.organisation import Organisation
     from allhours.domain.plan import Moved, Plan
+    from allhours.domain.reply import Reply
     from allhours.domain.segments import Handover, Seat
 
 NOTICE_SCHEMA = "allhours.notice/1"
@@ -124,6 +125,63 @@ def answered(organisation: Organisation, case: Case, answered_at: datetime, by: 
             "answered_at": _instant(answered_at),
             "waited": max(0, int((answered_at - case.promised_from).total_seconds())),
             "late": FIRST_ANSWER in case.missed,
+        },
+    )
+
+
+def reply_told(organisation: Organisation, reply: Reply, unit: str, at: datetime) -> Notice:
+    """Tell what became of an answer: `case.reply_posted`, `case.reply_rejected`, `case.reply_needs_human`.
+
+    Only POSTED says that the customer has it.
+    """
+    event = f"case.reply_{reply.state.value}"
+    body = {
+        "case_id": reply.case_id,
+        "reply_id": reply.reply_id,
+        "item_key": reply.item_key,
+        "network": reply.network,
+        "account": reply.account,
+        "handle": reply.handle,
+        "private": reply.private,
+        "automatic": reply.automatic,
+        "by": reply.by,
+        "approved_by": reply.approved_by,
+        "attempts": reply.attempts,
+    }
+    if reply.posted_at:
+        body |= {
+            "post_id": reply.post_id,
+            "permalink": reply.permalink,
+            "posted_at": _instant(reply.posted_at),
+        }
+    else:
+        body["reason"] = reply.reason
+    return to_unit(f"{event}#{reply.reply_id}#{reply.version}", event, organisation, unit, at, body)
+
+
+def by_hand(  # noqa: PLR0917 - as above
+    organisation: Organisation,
+    case: Case,
+    event: str,
+    by: str,
+    because: str,
+    at: datetime,
+    *,
+    external: Mapping[str, str] | None = None,
+) -> Notice:
+    """Tell what a person or another system did to a case at the desk: `event` says what, `because` why."""
+    return to_unit(
+        f"{event}#{case.case_id}#{case.version}#{int(at.timestamp() * 1000)}",
+        event,
+        organisation,
+        case.unit,
+        at,
+        {
+            **_of_case(case),
+            "state": case.state.value,
+            "by": by,
+            "reason": because,
+            **({"external": dict(external)} if external is not None else {}),
         },
     )
 

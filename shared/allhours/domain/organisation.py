@@ -119,6 +119,12 @@ class AnswerCard:
     approved_by: str = ""
     automatic: bool = False
 
+    def on(self, network: str) -> str:
+        """Return what it says on a network: that network's variant, or its text with the address after it."""
+        if not self.text:
+            return ""
+        return self.variants.get(network) or f"{self.text} {self.url}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPages:
@@ -162,10 +168,10 @@ class Organisation:
 
     `escalation` is each unit's ladder, and that of pages about the system itself under `operations`.
     `word_lists` are the shipped ones with the file's own, by name; `urgent` and `engagement` say what holds
-    for each kind and policy, `answers` are the answer cards by id. `domains` are our own sites, `published`
-    our own addresses and numbers, which an answer may name. `auditors` see everything and write nothing,
-    `admins` may do everything. `systems` write through the API, `webhooks` are told; `withdrawn` handles were
-    ours.
+    for each kind and policy, `answers` are the answer cards by id. `draft_lists` are the phrases by which our
+    own drafts are judged (lint.py), `domains` our own sites, `published` our own addresses and numbers, which
+    an answer may name. `auditors` see everything and write nothing, `admins` may do everything. `systems`
+    write through the API, `webhooks` are told; `withdrawn` handles were ours.
     """
 
     name: str
@@ -190,6 +196,7 @@ class Organisation:
     urgent: Mapping[str, UrgentKind] = field(default_factory=lambda: NO_KINDS)
     engagement: Mapping[str, Policy] = field(default_factory=lambda: POLICIES)
     answers: Mapping[str, AnswerCard] = field(default_factory=lambda: MappingProxyType({}))
+    draft_lists: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     domains: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
     auditors: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,12 @@ from allhours.domain.people import Certificate, Leave, Member, Site
 from allhours.domain.rota_json import unit_rota_from_json, unit_rota_to_json
 from allhours.domain.service_level import ServiceLevel
 from allhours.domain.urgency import kind_from_json, kind_to_json
+from allhours.domain.voice import Approval, Linting, Persona, System, Voice, Webhook, Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORMAT = 3  # of the compiled file; a function refuses any other, so code and rota are deployed together
+FORMAT = 4  # of the compiled file; a function refuses any other, so code and rota are deployed together
 
 
 def organisation_to_json(organisation: Organisation) -> dict[str, Any]:
@@ -43,6 +44,8 @@ def organisation_to_json(organisation: Organisation) -> dict[str, Any]:
                 "certificates": [[c.certificate_id, c.valid_until] for c in m.certificates],
                 "leave": [[away.start, away.end, away.reason] for away in m.leave],
                 "units_at_once": m.units_at_once,
+                "initials": m.initials,
+                "sign_in": m.sign_in,
             }
             for m in organisation.members.values()
         ],
@@ -62,6 +65,10 @@ def organisation_to_json(organisation: Organisation) -> dict[str, Any]:
                 "service_levels": [asdict(level) for level in u.service_levels],
                 "accepted_gaps": [list(gap) for gap in u.accepted_gaps],
                 "topics": list(u.topics),
+                "leads": list(u.leads),
+                "voice": _voice_to_json(u.voice),
+                "linting": asdict(u.linting),
+                "approval": {"usual": u.approval.usual, "by_kind": dict(u.approval.by_kind)},
             }
             for u in organisation.units.values()
         ],
@@ -133,9 +140,23 @@ def organisation_to_json(organisation: Organisation) -> dict[str, Any]:
                 "url": c.url,
                 "says": list(c.says),
                 "topics": list(c.topics),
+                "text": c.text,
+                "variants": dict(c.variants),
+                "owner": c.owner,
+                "expires": c.expires,
+                "approved_by": c.approved_by,
+                "automatic": c.automatic,
             }
             for c in organisation.answers.values()
         ],
+        "draft_lists": {name: list(phrases) for name, phrases in organisation.draft_lists.items()},
+        "domains": list(organisation.domains),
+        "published": list(organisation.published),
+        "auditors": list(organisation.auditors),
+        "admins": list(organisation.admins),
+        "systems": [asdict(each) for each in organisation.systems.values()],
+        "webhooks": [asdict(each) for each in organisation.webhooks],
+        "withdrawn": [asdict(each) for each in organisation.withdrawn],
     }
 
 
@@ -166,6 +187,8 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                 ),
                 leave=tuple(Leave(start=start, end=end, reason=reason) for start, end, reason in m["leave"]),
                 units_at_once=m["units_at_once"],
+                initials=m["initials"],
+                sign_in=m["sign_in"],
             )
             for m in body["members"]
         },
@@ -185,6 +208,12 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                 service_levels=tuple(ServiceLevel(**level) for level in u["service_levels"]),
                 accepted_gaps=tuple((start, end) for start, end in u["accepted_gaps"]),
                 topics=tuple(u["topics"]),
+                leads=tuple(u["leads"]),
+                voice=_voice(u["voice"]),
+                linting=replace(Linting(**u["linting"]), phrases=tuple(u["linting"]["phrases"])),
+                approval=Approval(
+                    usual=u["approval"]["usual"], by_kind=MappingProxyType(u["approval"]["by_kind"])
+                ),
             )
             for u in body["units"]
         },
@@ -244,10 +273,29 @@ def organisation_from_json(body: Mapping[str, Any]) -> Organisation:
                     url=c["url"],
                     says=tuple(c["says"]),
                     topics=tuple(c["topics"]),
+                    text=c["text"],
+                    variants=MappingProxyType(c["variants"]),
+                    owner=c["owner"],
+                    expires=c["expires"],
+                    approved_by=c["approved_by"],
+                    automatic=c["automatic"],
                 )
                 for c in body["answers"]
             }
         ),
+        draft_lists=MappingProxyType({name: tuple(phrases) for name, phrases in body["draft_lists"].items()}),
+        domains=tuple(body["domains"]),
+        published=tuple(body["published"]),
+        auditors=tuple(body["auditors"]),
+        admins=tuple(body["admins"]),
+        systems=MappingProxyType(
+            {s["system_id"]: replace(System(**s), units=tuple(s["units"])) for s in body["systems"]}
+        ),
+        webhooks=tuple(
+            replace(Webhook(**w), units=tuple(w["units"]), events=tuple(w["events"]))
+            for w in body["webhooks"]
+        ),
+        withdrawn=tuple(Withdrawn(**each) for each in body["withdrawn"]),
     )
 
 
@@ -262,4 +310,24 @@ def _handle(account: Mapping[str, Any], body: Mapping[str, Any]) -> Handle:
         listen=tuple(body["listen"]),
         secret=body["secret"],
         settings=MappingProxyType(body["settings"]),
+    )
+
+
+def _voice_to_json(voice: Voice) -> dict[str, Any]:
+    return {
+        "tone": voice.tone,
+        "promise": voice.promise,
+        "signed_by": voice.signed_by,
+        "personas": [asdict(persona) for persona in voice.personas],
+        "invitation": dict(voice.invitation),
+    }
+
+
+def _voice(body: Mapping[str, Any]) -> Voice:
+    return Voice(
+        tone=body["tone"],
+        promise=body["promise"],
+        signed_by=body["signed_by"],
+        personas=tuple(Persona(**persona) for persona in body["personas"]),
+        invitation=MappingProxyType(body["invitation"]),
     )

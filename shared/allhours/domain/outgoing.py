@@ -23,7 +23,7 @@ class Finding:
 
 _REACH_US = "leave it out, or add it to what the organisation publishes if it is ours"
 _ADVICE = {
-    "card": "leave the number out; write only its last four digits, as in “your card ending 1111”",
+    "card": "leave the number out; even its last four digits belong in a private message",
     "iban": "leave the IBAN out; ask for it in a private message",
     "account": "leave the account number out; say “your account”, and go on in a private message",
     "sort code": "leave the sort code out; together with an account number it takes payments",

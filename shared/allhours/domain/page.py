@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allhours.domain.errors import NetworkError
     from allhours.domain.escalation import Climb
     from allhours.domain.organisation import OnDuty, Organisation
+    from allhours.domain.reply import Reply
 
 SMS_LIMIT = 140  # characters; one SMS part of GSM 03.38 text minus the sender's prefix
 SMS_PART, SMS_TWO_PARTS = 160, 306  # septets of GSM 03.38; each of two parts gives 7 to the joint
@@ -41,6 +42,10 @@ class Why(StrEnum):
     BUNDLE = "bundle"
     TEST = "test"
     GAP_AHEAD = "gap_ahead"
+    REPLY_STUCK = "reply_stuck"
+    REPLY_REJECTED = "reply_rejected"
+    ANSWERED_TWICE = "answered_twice"
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +275,25 @@ def connection(
     )
 
 
+def webhook_off(webhook_id: str, reason: str, at: datetime) -> Page:
+    """Tell that another system wants no events any more; once a day and webhook."""
+    return Page(
+        page_id=f"webhook#{webhook_id}#{at:%Y-%m-%d}",
+        why=Why.WEBHOOK,
+        severity="warning",
+        unit="operations",
+        member="operations",
+        sms=_sms(f"WEBHOOK {webhook_id} OFF"[:50], reason, "Ask who runs it, then redrive --webhooks"),
+        subject=f"Webhook {webhook_id} is switched off"[:100],
+        story=(
+            f"The receiver of webhook {webhook_id} turned it off: {reason}.\n"
+            "Nothing is sent there any more; what happens stays in the webhooks' dead letters for 14 days.\n"
+            "Do: see runbook heading “A webhook is switched off”."
+        ),
+        at=at,
+    )
+
+
 def gap_ahead(
     unit: str,
     *,
@@ -323,6 +347,83 @@ _WHO_IS_THERE = {
 }
 _HOUR, _SOON = 3_600, 72 * 3_600  # seconds
 NEVER = 9999  # the year in which a hole ends that reaches beyond what is proved
+
+
+def reply_stuck(reply: Reply, duty: OnDuty, at: datetime) -> Page:
+    """Call a person to an answer of which no machine can tell whether the customer has it."""
+    return _of_reply(
+        reply,
+        duty,
+        Why.REPLY_STUCK,
+        severity="critical",
+        what=f"LOOK whether an answer is out on {reply.network}",
+        because=reply.reason,
+        do="Look there, then say at the desk whether it is out. See runbook heading “An answer is stuck”.",
+        at=at,
+    )
+
+
+def reply_rejected(reply: Reply, duty: OnDuty, at: datetime) -> Page:
+    """Tell that an approved answer will not go out; who waits for it is watched by the promises."""
+    return _of_reply(
+        reply,
+        duty,
+        Why.REPLY_REJECTED,
+        severity="warning",
+        what=f"NOT SENT on {reply.network}",
+        because=reply.reason,
+        do="Answer anew where that is still possible. See runbook heading “An answer was not sent”.",
+        at=at,
+    )
+
+
+def reply_lost(reply: Reply, duty: OnDuty, because: str, at: datetime) -> Page:
+    """Call a person to an answer that the network took and did not bring: nobody else waits for it now."""
+    return _of_reply(
+        reply,
+        duty,
+        Why.REPLY_REJECTED,
+        severity="critical",
+        what=f"NOT DELIVERED on {reply.network}",
+        because=because,
+        do="Answer anew, or by another way. See runbook heading “An answer was not sent”.",
+        at=at,
+    )
+
+
+def answered_twice(reply: Reply, duty: OnDuty, other: str, at: datetime) -> Page:
+    """Call a person to a second post of ours below one item; `other` is the network's id of it."""
+    return _of_reply(
+        reply,
+        duty,
+        Why.ANSWERED_TWICE,
+        severity="critical",
+        what=f"TWO ANSWERS on {reply.network}",
+        because=f"{other} is there beside {reply.post_id}",
+        do="Delete one of them on the network. See runbook heading “A customer was answered twice”.",
+        at=at,
+    )
+
+
+def _of_reply(
+    reply: Reply, duty: OnDuty, why: Why, *, severity: str, what: str, because: str, do: str, at: datetime
+) -> Page:
+    return Page(
+        page_id=f"{why.value}#{reply.reply_id}#{reply.version}",
+        why=why,
+        severity=severity,
+        unit=duty.unit,
+        member=duty.person,
+        sms=_sms(what, because, f"Case {reply.case_id}"),
+        subject=f"{what[:1].upper()}{what[1:].lower()}"[:100],
+        story=(
+            f"Answer {reply.reply_id} from {reply.handle} on {reply.network}, in case {reply.case_id}, "
+            f"is {reply.state.replace('_', ' ')}.\nWhy: {because}.\n"
+            f"Let go by {reply.approved_by} at {reply.approved_at:%Y-%m-%d %H:%M} UTC, "
+            f"tried {reply.attempts} times.\nDo: {do}"
+        ),
+        at=at,
+    )
 
 
 def bundle(member: str, budget: Budget, at: datetime) -> Page:

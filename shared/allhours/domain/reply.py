@@ -106,6 +106,11 @@ class Reply:
             reason="",
         )
 
+    def held_back(self, not_before: datetime, reason: str) -> Reply:
+        """Return the reply ready still, but for later; no attempt is counted."""
+        self._must_be(ReplyState.READY)
+        return self._next(not_before=not_before, reason=reason)
+
     def with_keys(self, fixed: Mapping[str, str]) -> Reply:
         """Return the reply with what `prepare` found out, which every attempt repeats."""
         self._must_be(ReplyState.CLAIMED)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from allhours.domain import notice, page
-from allhours.domain.case import Case, State, owner_of
+from allhours.domain.case import ERASED, Case, State, owner_of
 from allhours.domain.decision import Decision, Entry, Known, Outcome
 from allhours.domain.endings import author_named, deleted, expired, without_words
 from allhours.domain.engagement import CASE, GRATEFUL, LIGHT, MUST_NOT, NONE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from allhours.domain.automatic import AutomaticAnswers
     from allhours.domain.organisation import OnDuty, Organisation
     from allhours.domain.page import Page
     from allhours.domain.triage import Verdict
@@ -51,14 +52,20 @@ class Router:
         answer_windows: Mapping[str, tuple[timedelta, ...]] = _NO_WINDOWS,
         short_lived: frozenset[str] = frozenset(),
         triage: Triage | None = None,
+        *,
+        automatic: AutomaticAnswers | None = None,
     ) -> None:
-        """Compile rules and lists once; `triage` is that of the same file, where somebody has one already."""
+        """Compile rules and lists once; `triage` is that of the same file, where somebody has one already.
+
+        Without `automatic` people answer everything.
+        """
         from allhours.domain.staffed_clock import StaffedClock  # noqa: PLC0415 - a cold start need not wait for rotas
 
         self.organisation = organisation
         self.triage = triage or Triage(organisation, judge)
         self._answer_windows = answer_windows
         self._short_lived = short_lived
+        self._automatic = automatic
         self._staffed = StaffedClock(organisation)
 
     def decide(
@@ -107,6 +114,8 @@ class Router:
         )
 
     def _hear(self, item: Item, case: Case | None, conversation_key: str, at: datetime) -> Decision:
+        if case and case.author_id == ERASED:
+            return self._open(item, case, conversation_key, at)
         if case and case.state is State.CLOSED:
             return self._after_close(item, case, conversation_key, at)
         if case:
@@ -117,8 +126,26 @@ class Router:
         way = self.way(item, None)
         if way.verdict.lane != CASE:
             return self._keep(item, way, conversation_key, at)
-        return self._with_case(
+        decision = self._with_case(
             "case.opened", item, Case.opened(item, way, conversation_key, was), was, way, at
+        )
+        return decision if was else self._answered(decision, item, way, at)
+
+    def _answered(self, decision: Decision, item: Item, way: Route, at: datetime) -> Decision:
+        """Return the opening of a conversation's first case with the answer that goes out by itself."""
+        case, entry = decision.case, decision.entry
+        cards = entry.event.get("answers") if entry and entry.event else None
+        if not cards or not (self._automatic and case and entry and entry.event):
+            return decision
+        reply = self._automatic.answer(item, case, way, cards, at)
+        if reply is None:
+            return decision
+        event = {name: value for name, value in entry.event.items() if name != "holding_answer"}
+        return replace(
+            decision,
+            entry=replace(entry, event=event),
+            case=replace(case, replies=1, held=False),
+            reply=reply,
         )
 
     def _keep(self, item: Item, way: Route, conversation_key: str, at: datetime) -> Decision:

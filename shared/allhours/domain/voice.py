@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from allhours.domain.people import Member
+
 Ruling = Literal["block", "warn", "off"]
 SignedBy = Literal["initials", "name", "persona", "unit", "none"]
 AgreedBy = Literal["none", "second", "risk"]
@@ -37,6 +39,11 @@ class Voice:
     signed_by: SignedBy = "initials"
     personas: tuple[Persona, ...] = ()
     invitation: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({"en": INVITATION}))
+
+    @property
+    def persona(self) -> str:
+        """Return the name that answers are signed by today: the first that is not retired, or ""."""
+        return next((persona.name for persona in self.personas if not persona.retired), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +109,38 @@ class Withdrawn:
     handle: str
     since: str  # date
     note: str = ""
+
+
+_ON_A_LINE = frozenset({"reddit", "discourse", "googleplay", "appstore", "googlebusiness", "trustpilot"})
+"""Networks whose answers are letters rather than lines: there the signature stands below, on its own."""
+
+
+def signature(voice: Voice, *, member: Member | None, unit: str, names_unit: bool = False) -> str:
+    """Return how an answer ends: `^AB`, or `^AB, Cards` where another's account speaks and `names_unit`.
+
+    `unit` is its title. Nobody's answer (`member` None: an automatic one) and that of a unit whose personas
+    are all retired is signed by the unit.
+    """
+    signs = {
+        "initials": member.initials if member else "",
+        "name": member.name if member else "",
+        "persona": voice.persona,
+    }.get(voice.signed_by, "")
+    if voice.signed_by == "none":
+        return f"^{unit}" if names_unit else ""
+    return f"^{signs}, {unit}" if signs and names_unit else f"^{signs or unit}"
+
+
+def signed(
+    text: str, voice: Voice, *, member: Member | None, unit: str, network: str, names_unit: bool = False
+) -> str:
+    """Return the text as it goes out; one that ends with the signature already is not signed again."""
+    end = signature(voice, member=member, unit=unit, names_unit=names_unit)
+    said = text.rstrip()
+    if not end:
+        return said
+    for written in (end, signature(voice, member=member, unit=unit)):
+        if written and said.casefold().endswith(written.casefold()):
+            said = said[: -len(written)].rstrip()
+            break
+    return said + ("\n\n" if network in _ON_A_LINE else " ") + end if said else end

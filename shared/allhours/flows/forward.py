@@ -1,4 +1,6 @@
-"""Forward what the outbox holds: case events to the one topic, pages to people; at least once.
+"""Forward what the outbox holds: pages to people, answers to who sends them, case events to the one topic.
+
+Each at least once.
 
 A page that climbs begins its climb here, so that the first call goes out with the page's own row; what is
 due later the clock decides (flows/escalate.py). Who could not be called stays in `calling`: whatever becomes
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from allhours.domain.page import Page
     from allhours.flows.cover_ports import Budgets, Called, PageLinks, Pager, Pages
     from allhours.flows.ports import Topic
+    from allhours.flows.reply_ports import Replies, Visit
 
 TRIES = 4  # a row that two of us want changes hands within a write
 
@@ -50,20 +53,27 @@ class Switchboard:
 def forward(
     events: Sequence[Mapping[str, Any]],
     due: Sequence[str],
+    ready: Sequence[Visit] = (),
     *,
     topic: Topic,
     board: Callable[[], Switchboard],
+    replies: Callable[[], Replies],
     at: datetime,
 ) -> Forwarded:
-    """Page first, for a person waits; then publish the events; what is to be tried again raises at the end.
+    """Page first, for a person waits; then queue what is `ready` to be answered; then publish the events.
 
-    `due` are ids of pages; the board is made only for them.
+    What is to be tried again raises at the end. `due` are ids of pages; board and queue are made only if
+    there is something for them.
     """
     try:
         sent = send_pages(due, board=board(), at=at) if due else Sent()
-    finally:  # the events go out whatever became of the pages
-        if events:
-            topic.publish(events)
+    finally:  # the rest goes out whatever became of the pages
+        try:
+            if ready:
+                replies().visit(ready)
+        finally:
+            if events:
+                topic.publish(events)
     if sent.troubles:
         raise Busy("; ".join(sent.troubles))
     return Forwarded(events=len(events), pages=sent.count, refused=sent.refused)

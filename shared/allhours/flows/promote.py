@@ -66,7 +66,7 @@ def promote(
 def _check(unit: str, by: str, because: str, router: Router) -> None:
     if unit and unit not in router.organisation.units:
         raise BadInput(f"no unit is called {unit!r}; there are {', '.join(router.organisation.units)}")
-    if by not in router.organisation.members:
+    if by not in router.organisation.members and by not in router.organisation.systems:
         raise BadInput(f"--by {by}: there is no such member")
     if not because.strip():
         raise BadInput("a promotion needs its reason: --because TEXT")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from allhours.domain.handle import Handle
     from allhours.flows.cover_ports import Pages
     from allhours.flows.ports import DeadLetters, ItemQueue
-    from allhours.networks.contract import Delivery, Push
+    from allhours.flows.reply_ports import Replies
+    from allhours.networks.contract import Delivery, Push, ReceiptReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,14 @@ class Response:
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipts:
+    """Who reads what a network tells of our answers, and where that goes."""
+
+    reader: ReceiptReader
+    replies: Replies
 
 
 def receive(
@@ -46,6 +55,7 @@ def receive(
     at: datetime,
     heard_by: str = "",
     life: Life = Life.LIVE,
+    receipts: Receipts | None = None,
 ) -> Response:
     """Return 200 once everything is queued, 403 for a delivery that the network did not sign.
 
@@ -96,4 +106,6 @@ def receive(
         at=at,
         heard_by=heard_by,
     )
+    if receipts and (told := receipts.reader.receipts(delivery.body)):
+        receipts.replies.hear(told)
     return Response(status=200)

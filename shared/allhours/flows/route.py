@@ -27,7 +27,7 @@ WEBHOOK_LATE = timedelta(seconds=30)  # who calls us does so within seconds; pol
 # a post that the webhook never will before it is much older
 TOLD_BY_WEBHOOK = frozenset({Kind.COMMENT, Kind.MESSAGE, Kind.REVIEW})  # and what names us; searches are not
 TRIES = 4  # a case that two routers want changes hands within a write; four are enough for ten at once
-MOST_TOGETHER = 10  # items in a transaction; DynamoDB takes 100 rows, and an item has six at most
+MOST_TOGETHER = 10  # items in a transaction; DynamoDB takes 100 rows, and an item has nine at most
 
 
 @dataclass(kw_only=True)

@@ -218,6 +218,15 @@ class CannotTell(NetworkError):
     """The network shows nobody what was sent: a person has to look (NEEDS_HUMAN)."""
 
 
+class Several(CannotTell):
+    """More than one post of ours could be the answer; `native_ids` names them."""
+
+    def __init__(self, network: str, detail: str, *, handle: str = "", native_ids: tuple[str, ...]) -> None:
+        """Keep which ones."""
+        super().__init__(network, detail, handle=handle)
+        self.native_ids = native_ids
+
+
 @runtime_checkable
 class Replier(Protocol):
     """A network on which we can answer.

@@ -34,7 +34,7 @@ def test_allhours_alone_lists_its_commands_one_a_line(capsys: Captured) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_says_of_a_command_what_its_module_says_of_itself(name: str) -> None:
-    told = (import_module(f"allhours.cli.{name}").__doc__ or "").partition("\n")[0]
+    told = (import_module(f"allhours.cli.{name.replace('-', '_')}").__doc__ or "").partition("\n")[0]
     assert told == f"{COMMANDS[name]}."
 
 
@@ -226,7 +226,7 @@ def test_a_wrong_word_is_told_in_one_line_without_a_traceback(
 
 
 def test_a_file_that_is_no_compiled_organisation_is_told(tmp_path: Path, capsys: Captured) -> None:
-    for body in ("[]", "{", '{"format": 3}', "\x00"):
+    for body in ("[]", "{", '{"format": 4}', "\x00"):
         (tmp_path / "o.json").write_text(body)
         assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
         assert (
@@ -240,7 +240,7 @@ def test_an_organisation_compiled_by_another_version_says_to_deploy_both(
 ) -> None:
     (tmp_path / "o.json").write_text('{"format": 1}')
     assert main(["who", "cards", "--organisation", str(tmp_path / "o.json")]) == 1
-    told = "the organisation is compiled in format 1, not 3: deploy both together"
+    told = "the organisation is compiled in format 1, not 4: deploy both together"
     assert told in capsys.readouterr().err
 
 

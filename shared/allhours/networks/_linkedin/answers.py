@@ -26,7 +26,7 @@ from allhours.networks._linkedin.fields import (
     thread_of,
 )
 from allhours.networks.answering import SOON, judged, post_once, same_words
-from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
+from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted, Several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -169,9 +169,12 @@ class Answers:
         alike = [
             row for row in ours if same_words(_words(row), answer.text) or same_words(_words(row), wanted)
         ]
-        found = alike[:1] or (ours if len(ours) == 1 and target == answer.item.native_id else [])
+        if len(alike) > 1:
+            detail = f"the page has said the same several times below {target}: see there which one it is"
+            raise Several(NETWORK, detail, handle=handle.handle, native_ids=tuple(map(_urn, alike)))
+        found = alike or (ours if len(ours) == 1 and target == answer.item.native_id else [])
         if found:
-            urn = comment_urn(look(found[0], "commentUrn")) or comment_urn(look(found[0], "$URN"))
+            urn = _urn(found[0])
             return Posted(native_id=urn, permalink=permalink(urn))
         if ours:
             detail = f"the page has said other words below {target}: look there for answer {answer.reply_id}"
@@ -284,6 +287,10 @@ def _is_ours(row: object, page: str, since: datetime) -> bool:
         return instant_in(look(row, "created.time"), "created.time") >= since
     except WrongError:
         return True  # undated: ours all the same
+
+
+def _urn(row: object) -> str:
+    return comment_urn(look(row, "commentUrn")) or comment_urn(look(row, "$URN"))
 
 
 def _words(row: object) -> str:

@@ -16,7 +16,7 @@ from allhours.domain.plain_text import from_html
 from allhours.networks._links import links
 from allhours.networks._mastodon.posts import NETWORK
 from allhours.networks.answering import same_words
-from allhours.networks.contract import CannotTell, Posted
+from allhours.networks.contract import CannotTell, Posted, Several
 from allhours.networks.paging import instant_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def found(server: Server, answer: Answer) -> Mapping[str, object] | None:
     if len(same) == 1:
         return same[0]
     if len(ours) > 1:
-        unclear = f"{len(ours)} posts of ours answer {answer.item.native_id}: see which one it is"
+        detail = f"{len(ours)} posts of ours answer {answer.item.native_id}: see which one it is"
+        native_ids = tuple(as_posted(body).native_id for body in same or ours)
+        raise Several(NETWORK, detail, handle=server.handle.handle, native_ids=native_ids)
     if unclear:
         raise CannotTell(NETWORK, unclear, handle=server.handle.handle)
     return ours[0] if ours else None

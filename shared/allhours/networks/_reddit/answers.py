@@ -27,7 +27,7 @@ from allhours.networks._reddit.posts import (
     things,
 )
 from allhours.networks.answering import DEFINITE, SOON, post_once, same_words
-from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted
+from allhours.networks.contract import CannotTell, Cost, DefiniteNo, Length, Permission, Posted, Several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +128,10 @@ class RedditAnswers:
         return _posted(next(iter(things(made))), answer)
 
     def find(self, handle: Handle, answer: Answer, *, at: datetime) -> Posted | None:
-        """Return our comment below the item, if our account's newest comments have one since the approval."""
+        """Return our comment below the item, if our account's newest comments have one since the approval.
+
+        `Several` where more than one could be it: with its words, or with none of them the same.
+        """
         since = answer.approved_at - CLOCKS
         below = [
             thing
@@ -136,7 +139,11 @@ class RedditAnswers:
             if field_of(thing, "parent_id") == answer.item.native_id and not _is_gone(thing)
         ]
         same = [thing for thing in below if same_words(field_of(thing, "body"), answer.text)]
-        return _posted((same or below)[-1], answer) if below else None
+        if len(same or below) > 1:
+            detail = f"several comments of ours are below {answer.item.native_id}: see which one it is"
+            native_ids = tuple(fullname_of(thing) for thing in same or below)
+            raise Several(NETWORK, detail, handle=handle.handle, native_ids=native_ids)
+        return _posted((same or below)[0], answer) if below else None
 
     def withdraw(self, handle: Handle, posted: Posted, *, at: datetime) -> None:
         """Delete our comment; Reddit says yes to one that is gone, too."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from allhours.networks._links import links
 from allhours.networks._x.posts import NAME, Json, is_id, snowflake, told_by_id
 from allhours.networks.answering import same_words
-from allhours.networks.contract import CannotTell
+from allhours.networks.contract import CannotTell, Several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,8 @@ def found_post(reader: Reader, answer: Answer) -> str:
         return str(same[0]["id"])
     if len(ours) > 1:
         detail = f"{len(ours)} posts of ours answer {item.native_id}: see which one it is"
-        raise CannotTell(NAME, detail, handle=where)
+        native_ids = tuple(str(entry["id"]) for entry in same or ours)
+        raise Several(NAME, detail, handle=where, native_ids=native_ids)
     if unclear:
         raise CannotTell(NAME, unclear, handle=where)
     return str(ours[0]["id"]) if ours else ""
@@ -91,7 +92,7 @@ def found_message(reader: Reader, answer: Answer) -> str:
         unclear = _TOO_MANY
     if len(same) > 1:
         detail = f"{len(same)} messages of ours have these words: see which one it is"
-        raise CannotTell(NAME, detail, handle=reader.handle.handle)
+        raise Several(NAME, detail, handle=reader.handle.handle, native_ids=tuple(same))
     if unclear and not same:
         raise CannotTell(NAME, unclear, handle=reader.handle.handle)
     return "".join(same)
