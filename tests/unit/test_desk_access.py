@@ -138,6 +138,8 @@ def test_what_can_be_done_follows_from_the_case() -> None:
     cleo = as_member(BANK, "cleo", NOON)
     assert Action.SEND in actions_on(cleo, a_case())
     assert Action.REOPEN not in actions_on(cleo, a_case())
+    assert Action.TAKE in actions_on(cleo, a_case(owner="ana"))
+    assert Action.TAKE not in actions_on(cleo, a_case(owner="cleo"))
     closed = actions_on(cleo, a_case(state=State.CLOSED))
     assert set(closed) == {Action.SEE, Action.REOPEN, Action.NOTE, Action.HOLD, Action.LINK}
     assert actions_on(as_member(BANK, "ada", NOON), a_case()) == (Action.SEE,)

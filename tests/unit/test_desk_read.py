@@ -11,6 +11,7 @@ import pytest
 from allhours.domain.access import Action, as_member
 from allhours.domain.cards import Health
 from allhours.domain.errors import NotAllowed, NotThere
+from allhours.domain.explained import in_short
 from allhours.domain.item import Visibility
 from allhours.domain.note import Note
 from allhours.domain.organisation import AnswerCard
@@ -100,8 +101,28 @@ def test_a_case_says_why_it_is_here_the_newest_first() -> None:
     store = a_store()
     store.said(CASE, an_item(version=2, text="my card is very late"), case_version=2, event="item.edited")
     newest, oldest = whole(store).why
-    assert "was edited in" in newest
-    assert "addressed @acmecards" in oldest
+    assert newest.endswith("edited: addressed @acmecards")
+    assert oldest.endswith("more was said: addressed @acmecards")
+
+
+@pytest.mark.parametrize(
+    ("told", "short"),
+    [
+        ({"event": "case.opened", "priority": 2}, "opened: addressed @acmecards; high priority"),
+        (
+            {"event": "item.added", "urgent": {"kind": "theft", "words": ["stolen"]}},
+            "more was said: addressed @acmecards; theft, “stolen”",
+        ),
+        (
+            {"event": "case.opened", "stance": "must_not"},
+            "opened: addressed @acmecards; nobody answers but a person who knows why",
+        ),
+        ({"event": "case.opened", "promoted": {"by": "ana"}}, "promoted by ana: addressed @acmecards"),
+        ({"event": "case.moved"}, "handed over: addressed @acmecards"),
+    ],
+)
+def test_a_decision_in_short_is_what_a_clerk_wants_to_know(told: dict[str, Any], short: str) -> None:
+    assert in_short({"reason": "addressed @acmecards", **told}) == short
 
 
 def test_a_whole_case_brings_all_that_an_answer_takes() -> None:

@@ -234,7 +234,9 @@ function draw_row(row) {
         { class: row.draft.state === "waiting" ? "chip waiting" : "chip" },
         row.draft.state === "waiting"
           ? "waits for approval"
-          : `${row.draft.by_name || row.draft.by} is writing`,
+          : row.draft.by === me?.member
+            ? "your draft"
+            : `${row.draft.by_name || row.draft.by} is writing`,
       ),
     row.veto && h("span", { class: "chip stop" }, "do not answer"),
     row.hold && h("span", { class: "chip" }, "legal hold"),

@@ -177,6 +177,8 @@ def must(who: Who, action: Action, unit: str) -> None:
 
 
 def actions_on(who: Who, case: Case) -> tuple[Action, ...]:
-    """Return what somebody may do with a case as it is now."""
+    """Return what somebody may do with a case as it is now; nobody takes what they have."""
     fitting = _OF_CLOSED if case.state is State.CLOSED else _OF_CASES - {Action.REOPEN}
+    if case.owner == who.member:
+        fitting = fitting - {Action.TAKE}
     return tuple(action for action in Action if action in fitting and may(who, action, case.unit).allowed)

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 _STANCES = {MAY: "it may be answered, and need not be", MUST_NOT: "nobody answers but a person who knows why"}
 
+_PRIORITIES = {1: "urgent", 2: "high priority"}
+_VERBS = {
+    "case.opened": "opened",
+    "case.reopened": "reopened",
+    "item.added": "more was said",
+    "item.edited": "edited",
+    MOVED: "handed over",
+}
+
 
 def sentence(told: Mapping[str, Any], case_id: str) -> str:
     """Return a decision and its grounds in one sentence; what is usual is left out."""
@@ -35,6 +44,20 @@ def sentence(told: Mapping[str, Any], case_id: str) -> str:
     if "case_version" in told:
         parts.append(f"version {told['case_version']} of the case")
     return "; ".join(parts)
+
+
+def in_short(told: Mapping[str, Any]) -> str:
+    """Return a decision as a clerk wants it: what happened, why, how urgent; no ids and no versions."""
+    event = told.get("event", FILTERED)
+    verb = "promoted by " + told["promoted"]["by"] if "promoted" in told else _VERBS.get(event, event)
+    parts = [f"{verb}: {told.get('reason') or 'no reason is kept'}"]
+    if event in BY_WORDS - CASUAL:
+        parts.append(_PRIORITIES.get(told.get("priority", NORMAL), ""))
+    if (urgent := told.get("urgent")) and told.get("step") != "urgent":
+        parts.append(", ".join((named(urgent["kind"]), *(f"“{each}”" for each in urgent.get("words", ())))))
+    if stance := _STANCES.get(told.get("stance", "")):
+        parts.append(stance)
+    return "; ".join(part for part in parts if part)
 
 
 def _what(told: Mapping[str, Any], case_id: str) -> str:

@@ -13,7 +13,7 @@ from allhours.domain.case import DESK
 from allhours.domain.conversation import Line as Line  # noqa: PLC0414 - part of what is read here
 from allhours.domain.conversation import conversation
 from allhours.domain.errors import NotAllowed, NotThere
-from allhours.domain.explained import sentence
+from allhours.domain.explained import in_short
 from allhours.domain.recorded import FILTERED, Conversation
 from allhours.domain.seen import changes_since, seen_of
 from allhours.domain.voice import Voice, signature, signed
@@ -156,11 +156,10 @@ def one(case_id: str, *, who: Who, desk: Desk, at: datetime) -> Whole:
 
 
 def why(on: OnRecord) -> tuple[str, ...]:
-    """Return why the case is here: each decision in a sentence, the newest first."""
+    """Return why the case is here: each decision in short, the newest first; `allhours explain` says all."""
     told = Conversation(key=on.case.conversation_key, rows=on.rows).decisions()
-    mine = f"case {on.case.case_id}"
     return tuple(
-        f"{each.at:%Y-%m-%d %H:%M} UTC: {each.row.item.key} {sentence(each.told, mine)}"
+        f"{each.at:%b %d %H:%M} UTC, {in_short(each.told)}"
         for each in reversed(told)
         if each.kind != FILTERED
     )
