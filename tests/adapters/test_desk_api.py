@@ -85,7 +85,7 @@ def test_a_case_is_read_whole(ana: Caller) -> None:
     whole = ana.get(f"/api/cases/{case_of(ana)}").body
     assert [each["text"] for each in whole["conversation"]] == ["where is my card?"]
     assert whole["why"]
-    assert {"draft", "take", "close"} <= set(whole["actions"])
+    assert {"draft", "move", "close"} <= set(whole["actions"])
 
 
 def test_a_case_that_is_taken_is_in_ones_hands_and_on_the_record(ana: Caller) -> None:

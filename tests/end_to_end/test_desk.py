@@ -14,7 +14,7 @@ from allhours.networks import NETWORKS, network_module
 from infra.local.answered import approved, compared
 from infra.local.desk import AtDesk, made_up
 from infra.local.standins import oidc
-from tests.end_to_end.seen import arrived, poll, say, venue, waited_for, word
+from tests.end_to_end.seen import arrived, events, poll, say, venue, waited_for, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -310,7 +310,7 @@ def test_a_member_sees_only_their_units(scene: Scene, door: Door) -> None:
 
 
 def test_a_page_is_acknowledged_at_the_desk(scene: Scene, door: Door) -> None:
-    it = told(scene, "x", "acmesafe", f"somebody used my card, I was robbed {word()}")
+    it = told(scene, "x", "acmeapp", f"there is an outage, your app is down for everybody {word()}")
     desk = door.enter(people_of(scene, it.unit)[0])
 
     def called() -> list[dict[str, Any]]:
@@ -335,3 +335,5 @@ def test_what_its_author_deleted_before_we_heard_of_it_is_answered_by_nobody(
         reply = ended(desk, gone.body["reply"]["reply_id"])
         assert (reply["state"], bool(reply["reason"])) == ("rejected", True)
     assert scene.town.answers(it.key) == []
+    poll(scene, "mastodon", "reread")
+    assert waited_for(lambda: events(scene, it.key, "item.deleted"))

@@ -126,7 +126,7 @@ def test_a_shift_at_the_page(scene: Scene, door: Door, come: Callable[[str], AtP
 
 
 def test_a_page_is_taken_at_the_page(scene: Scene, come: Callable[[str], AtPage]) -> None:
-    it = told(scene, "x", "acmesafe", f"somebody used my card, I was robbed {word()}")
+    it = told(scene, "x", "acmeapp", f"there is an outage, your app is down for everybody {word()}")
     page = come(people_of(scene, it.unit)[0]).page
     page.keyboard.press("g")
     about = page.locator(".card-item", has_text=it.case_id)

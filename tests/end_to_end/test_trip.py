@@ -311,6 +311,10 @@ STREAM = (
 WEEKLY = dict.fromkeys(
     ("dynamodb:DeleteItem", "secretsmanager:PutSecretValue"), "a sixty-day token is renewed once a week"
 )
+PARTS = dict.fromkeys(
+    ("dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"),
+    "part of its transactions, which the emulator sees whole",
+)
 EXPLAINED = {
     "Route": dict.fromkeys(
         POLLER, "its mapping receives and deletes; the emulator does so without asking the role"
@@ -341,14 +345,32 @@ EXPLAINED = {
         "dynamodb:PutItem": "a webhook that answered 410 is switched off, with its page",
         "secretsmanager:GetSecretValue": "as above: what signs",
     },
-    "Clock": {"dynamodb:DeleteItem": "what else is kept of what a customer took back, a minute later"},
+    "Respond": {
+        **dict.fromkeys(
+            POLLER, "its mapping receives and deletes; the emulator does so without asking the role"
+        ),
+        **PARTS,
+        "secretsmanager:PutSecretValue": "a token that runs out while an answer is sent is renewed",
+    },
+    "Desk": PARTS,
+    "Cards": {
+        "dynamodb:BatchGetItem": "how a link was before; the example bank's pages are nowhere",
+        "dynamodb:PutItem": "as above: how it is now",
+    },
+    "Clock": {
+        "dynamodb:DeleteItem": "what else is kept of what a customer took back, a minute later",
+        "sqs:SendMessage*": "an answer in doubt is visited again, minutes later",
+    },
     "Links": {
         "dynamodb:UpdateItem": "its transactions hold updates: where a page stands, the history of a change"
     },
 }
 """Granted, not seen here, and why it is needed all the same."""
 
-IDLE = {"Notify": "the example bank tells no webhook; tests/adapters/test_webhooks.py does"}
+IDLE = {
+    "Cards": "the example bank's pages are nowhere, so no link is tried; tests/adapters/test_cards.py does",
+    "Notify": "the example bank tells no webhook; tests/adapters/test_webhooks.py does",
+}
 
 MEANS = {"dynamodb:TransactWriteItems": "dynamodb:PutItem"}  # our transactions are made of puts, mostly
 
