@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -214,9 +215,10 @@ class _NetworkFunction:
             at=at,
             life=organisation().life_of(self._name),
             heard_by="webhook" if isinstance(push, Source) else "",
-            receipts=self._receipts(),
+            receipts=self._receipts,
         )
 
+    @cached_property
     def _receipts(self) -> Receipts | None:
         """Return who reads receipts, where the network sends any."""
         reader: object = wiring.repliers().replier(self._name)

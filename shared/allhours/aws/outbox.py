@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from allhours.aws import wiring
 from allhours.aws.metrics import emit
 from allhours.aws.packed import unpacked
-from allhours.aws.replies import visit_of
 from allhours.domain.event import case_event
-from allhours.domain.reply import ReplyState
 from allhours.flows.forward import forward
-from allhours.flows.reply_ports import Visit
+
+if TYPE_CHECKING:
+    from allhours.aws.table import Row
+    from allhours.flows.reply_ports import Visit
 
 CLOCKS_DIFFER = timedelta(seconds=5)  # the desk's and ours, at most
 logger = Logger()
@@ -30,7 +31,8 @@ def forward_batch(event: Mapping[str, Any]) -> None:
     """
     at = datetime.now(UTC)
     soon = (at + CLOCKS_DIFFER).isoformat()
-    events, due, ready = list[Mapping[str, Any]](), list[str](), list[Visit]()
+    events, due = list[Mapping[str, Any]](), list[str]()
+    ready: list[Visit] = []
     for record in event["Records"]:
         row = unpacked(record["dynamodb"].get("NewImage", {}))
         if "event" in row:
@@ -45,8 +47,8 @@ def forward_batch(event: Mapping[str, Any]) -> None:
             events.append(json.loads(row["notice"]["S"]))
         elif "page" in row and "list" in row:
             due.append(row["key"]["S"].removeprefix("PAGE#"))
-        elif row.get("st", {}).get("S") == ReplyState.READY and row["due_at"]["S"] <= soon:
-            ready.append(visit_of(row))  # what may go out later, the clock finds then
+        elif "st" in row:
+            ready += _ready(row, soon)
     done = forward(
         events,
         due,
@@ -59,3 +61,12 @@ def forward_batch(event: Mapping[str, Any]) -> None:
     for why in done.refused:
         logger.warning("page left to the sweep", reason=why)
     emit({"Forwarded": done.events, "Paged": done.pages, "Answers": len(ready)})
+
+
+def _ready(row: Row, soon: str) -> Iterator[Visit]:
+    """Yield the visit of an answer that may go out by then; what may go out later, the clock finds."""
+    from allhours.aws.replies import visit_of  # noqa: PLC0415 - a cold start without an answer needs none of it
+    from allhours.domain.reply import ReplyState  # noqa: PLC0415
+
+    if row["st"]["S"] == ReplyState.READY and row["due_at"]["S"] <= soon:
+        yield visit_of(row)
